@@ -1,0 +1,114 @@
+"""The journal of a call: everything that happened, in order. The call record, the path and a resumed call derive from it.
+
+Entries are numbered from 1 without gaps; the number is also the entry's id in the store, so that an entry written twice
+is one entry and two engines that believe to own the same call find out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from engine.domain.call import CallFacts, JsonObject
+
+FORMAT = 1
+"""Version of the entries' format. An engine reads its own and the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The call came. Always entry 1."""
+
+    facts: CallFacts
+    format: int = FORMAT
+    kind: Literal["started"] = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An engine took the call over: at its start, when it came back from a conversation, or after another engine's death."""
+
+    engine: str
+    attempt: int
+    kind: Literal["attached"] = "attached"
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionGiven:
+    """The flow asked for something. `instruction` is an `ivr_flows` instruction as JSON; `entered` the nodes come to before it."""
+
+    step: int
+    instruction: JsonObject
+    entered: tuple[JsonObject, ...] = ()
+    kind: Literal["instruction"] = "instruction"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCame:
+    """What became of the instruction of the same step. `at_ms`: what the flow program was told as time, ms since its start."""
+
+    step: int
+    result: JsonObject
+    at_ms: int
+    kind: Literal["result"] = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class LegEvent:
+    """Something happened to a leg other than the caller's: offered, answered, bridged, unbridged, ended; or to the caller's: answered."""
+
+    leg: str
+    event: Literal["offered", "answered", "bridged", "unbridged", "ended"]
+    party: str = ""
+    party_kind: Literal["caller", "agent", "number", ""] = ""
+    cause: str = ""
+    kind: Literal["leg"] = "leg"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEvent:
+    """A recording began or ended. `path` is the file on the switch's disk."""
+
+    recording: str
+    event: Literal["started", "stopped", "masked", "unmasked"]
+    path: str = ""
+    kind: Literal["recording"] = "recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over. Always the last entry. `hung_up_by` is the side that ended the caller's leg as the switch tells it."""
+
+    cause: str
+    hung_up_by: Literal["caller", "system"]
+    reason: str = ""
+    kind: Literal["ended"] = "ended"
+
+
+Event = Annotated[
+    Started | Attached | InstructionGiven | ResultCame | LegEvent | RecordingEvent | Ended, Field(discriminator="kind")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its number, when it was written (UTC epoch ms), and what happened."""
+
+    n: int
+    at_ms: int
+    event: Event = field()
+
+
+_ADAPTER: TypeAdapter[Entry] = TypeAdapter(Entry)
+
+
+def encode(entry: Entry) -> bytes:
+    """The entry as one line of JSON, UTF-8, without a line break."""
+    return _ADAPTER.dump_json(entry)
+
+
+def decode(line: bytes | str) -> Entry:
+    """The entry of one line. Raises `pydantic.ValidationError` when it is none."""
+    return _ADAPTER.validate_json(line)
