@@ -103,7 +103,7 @@ class Reply:
     at_ms: int
 
 
-class CallerGone(Exception):  # noqa: N818  (an event of the trade, not an error)
+class CallerGone(Exception):
     """The caller hung up. Thrown into the flow program, so that a node's `finally` cleans up."""
 
     def __init__(self, cause: str) -> None:

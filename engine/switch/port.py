@@ -33,27 +33,27 @@ class SwitchError(Exception):
     """Base of all that a switch may answer with instead of a result."""
 
 
-class ChannelGone(SwitchError):  # noqa: N818
+class ChannelGone(SwitchError):
     def __init__(self, end: ChannelEnd) -> None:
         super().__init__(f"channel {end.uuid} hung up: {end.cause}")
         self.end = end
 
 
-class SwitchLost(SwitchError):  # noqa: N818
+class SwitchLost(SwitchError):
     """The connection to the switch ended without a hangup of the channel."""
 
 
-class DeadlinePassed(SwitchError):  # noqa: N818
+class DeadlinePassed(SwitchError):
     """The switch did not answer in time."""
 
 
-class CommandRefused(SwitchError):  # noqa: N818
+class CommandRefused(SwitchError):
     def __init__(self, command: str, reply: str) -> None:
         super().__init__(f"{command}: {reply}")
         self.reply = reply
 
 
-class UnsafeArgument(SwitchError, ValueError):  # noqa: N818
+class UnsafeArgument(SwitchError, ValueError):
     """A value holds what FreeSWITCH would expand, split or take for a second command."""
 
 
