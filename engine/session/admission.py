@@ -1,0 +1,74 @@
+"""What the engine makes of a call when it comes: numbers in normal form, route, flow and its version, language.
+
+Everything that the switch says about the caller is hostile until it went through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dialplan.numbers import NumberKind, normalise
+from dialplan.routes import RecordingPolicy, Route, RouteTable
+from engine.domain.call import CallFacts
+from engine.domain.ports import Clock
+from engine.domain.routing import NumberRoute, RoutingSnapshot
+from engine.switch.port import ChannelInfo
+
+NAME_LIMIT = 80
+
+
+class Admission:
+    """Facts from what the switch says. `snapshot` gives the routing data of this moment."""
+
+    def __init__(self, snapshot: Callable[[], RoutingSnapshot], clock: Clock, country: str, language: str) -> None:
+        self._snapshot = snapshot
+        self._clock = clock
+        self._country = country
+        self._language = language
+        self._table: tuple[int, RouteTable, dict[str, NumberRoute]] | None = None
+
+    def admit(self, info: ChannelInfo) -> CallFacts:
+        """The call's facts. `flow` is empty when no route leads anywhere; the session then refuses the call."""
+        snapshot = self._snapshot()
+        did = normalise(info.did, self._country)
+        ani = normalise("anonymous" if info.privacy else info.ani, self._country)
+        route = self._route(snapshot, info.did)
+        flow = route.flow if route else ""
+        version = snapshot.active_flows.get(flow, "")
+        return CallFacts(
+            call_id=info.uuid,
+            did=did.value,
+            did_raw=did.raw,
+            ani=ani.value,
+            ani_raw=ani.raw,
+            anonymous=ani.kind is NumberKind.ANONYMOUS,
+            caller_name=printable(info.caller_name),
+            route=route.pattern if route else "",
+            flow=flow if version else "",
+            flow_version=version,
+            language=route.language if route else self._language,
+            country=route.country if route else self._country,
+            record=bool(route and route.record),
+            snapshot=snapshot.version,
+            switch=info.switch,
+            sip_call_id=printable(info.sip_call_id, 200),
+            started_ms=self._clock.now_ms(),
+        )
+
+    def _route(self, snapshot: RoutingSnapshot, did: str) -> NumberRoute | None:
+        if self._table is None or self._table[0] != snapshot.version:
+            table = RouteTable([_as_route(number) for number in snapshot.numbers], self._country)
+            self._table = (snapshot.version, table, {number.pattern: number for number in snapshot.numbers})
+        _, table, numbers = self._table
+        found = table.find(did)
+        return numbers[found.pattern] if found else None
+
+
+def printable(text: str, limit: int = NAME_LIMIT) -> str:
+    """The text without control characters and line breaks, at most `limit` characters, for records and displays."""
+    return "".join(char if char.isprintable() else " " for char in text[:limit]).strip()
+
+
+def _as_route(number: NumberRoute) -> Route:
+    policy = RecordingPolicy.ALWAYS if number.record else RecordingPolicy.NEVER
+    return Route(number.pattern, number.flow, language=number.language, recording_policy=policy)

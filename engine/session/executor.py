@@ -1,0 +1,144 @@
+"""Carries out a flow's instructions on the caller's channel, one after the other, and says what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.domain.ports import Clock, Ids
+from engine.domain.routing import RoutingSnapshot
+from engine.session.journal import Journal
+from engine.session.log import CallLog
+from engine.session.media import MediaPaths
+from engine.session.routing import FlowNotFound
+from engine.switch.port import Channel, Digits, Interrupted, NotPlayed, TimedOut
+from engine.switch.port import Played as ChannelPlayed
+from ivr_flows.instructions import (
+    Answer,
+    CheckCalendar,
+    Collect,
+    Connect,
+    EnterFlow,
+    Hangup,
+    Instruction,
+    Play,
+    Record,
+    SetAttributes,
+)
+from ivr_flows.program import FlowSource
+from ivr_flows.results import CalendarState, Collected, Done, FlowEntered, Played, PlayFailed, Refused, Result
+
+if TYPE_CHECKING:
+    from engine.session.calendars import Calendars
+    from engine.session.conversation import Conversations
+    from engine.session.recorder import Recorder
+
+
+class Detached(Exception):
+    """This engine lets go of the call: it came back on another connection, or the engine is being stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What executing instructions takes. One for all calls of an engine."""
+
+    journal: Journal
+    clock: Clock
+    ids: Ids
+    flows: FlowSource
+    media: MediaPaths
+    routing: Callable[[int], RoutingSnapshot]
+    """The routing data of a version, or the newest where that version is gone."""
+    calendars: Calendars
+    recorder: Recorder
+    conversations: Conversations
+
+
+class Executor:
+    """Executes the instructions of one call."""
+
+    def __init__(self, channel: Channel, log: CallLog, tools: Toolbox) -> None:
+        self._channel = channel
+        self._log = log
+        self._tools = tools
+        self._handlers: Mapping[type, Callable[[int, Any], Result]] = {
+            Answer: self._answer,
+            Play: self._play,
+            Collect: self._collect,
+            SetAttributes: self._set_attributes,
+            CheckCalendar: self._check_calendar,
+            Connect: self._connect,
+            Record: self._record,
+            EnterFlow: self._enter_flow,
+            Hangup: self._hangup,
+        }
+
+    def execute(self, step: int, instruction: Instruction) -> Result:
+        """The result. Raises what `engine.switch.port` lists, and Detached."""
+        return self._handlers[type(instruction)](step, instruction)
+
+    def _answer(self, step: int, instruction: Answer) -> Result:
+        match instruction.mode:
+            case "answer":
+                self._channel.answer()
+            case "early_media":
+                self._channel.pre_answer()
+            case "ringing":
+                self._channel.ring()
+        return Done()
+
+    def _play(self, step: int, instruction: Play) -> Result:
+        outcome = self._channel.play(self._tools.media.sources(instruction.media), instruction.stop_keys)
+        match outcome:
+            case ChannelPlayed():
+                return Played()
+            case Interrupted(key=key):
+                return Played(key=key)
+            case NotPlayed(reason=reason):
+                return PlayFailed(reason)
+
+    def _collect(self, step: int, instruction: Collect) -> Result:
+        outcome = self._channel.collect(
+            self._tools.media.sources(instruction.media),
+            max_digits=instruction.max_digits,
+            timeout_ms=instruction.timeout_ms,
+            interdigit_timeout_ms=instruction.interdigit_timeout_ms,
+            terminators=instruction.terminators,
+        )
+        match outcome:
+            case Digits(digits=digits, terminator=terminator):
+                return Collected(digits, terminator)
+            case TimedOut():
+                return Collected("")
+            case NotPlayed(reason=reason):
+                return PlayFailed(reason)
+
+    def _set_attributes(self, step: int, instruction: SetAttributes) -> Result:
+        return Done()  # The journal holds them; the record is built from it.
+
+    def _check_calendar(self, step: int, instruction: CheckCalendar) -> Result:
+        snapshot = self._tools.routing(self._log.facts.snapshot)
+        state = self._tools.calendars.state(snapshot, instruction.calendar, self._tools.clock.now_ms())
+        return Refused(f"no calendar {instruction.calendar!r}") if state is None else CalendarState(state)
+
+    def _connect(self, step: int, instruction: Connect) -> Result:
+        return self._tools.conversations.connect(step, instruction, self._channel, self._log)
+
+    def _record(self, step: int, instruction: Record) -> Result:
+        return self._tools.recorder.change(instruction.action, self._channel, self._log)
+
+    def _enter_flow(self, step: int, instruction: EnterFlow) -> Result:
+        snapshot = self._tools.routing(self._log.facts.snapshot)
+        version = instruction.version or snapshot.active_flows.get(instruction.flow)
+        if version is None:
+            return Refused(f"flow {instruction.flow!r} has no active version")
+        try:
+            self._tools.flows.get(instruction.flow, version)
+        except FlowNotFound as missing:
+            return Refused(str(missing))
+        return FlowEntered(version)
+
+    def _hangup(self, step: int, instruction: Hangup) -> Result:
+        self._channel.hangup(instruction.cause)
+        return Done()

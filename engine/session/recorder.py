@@ -1,0 +1,81 @@
+"""Recordings from the call's side: the row before the start, the command to the switch, the entry in the journal.
+
+What happens to the file after that is the business of `recordings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.cdr.recordings import rows
+from engine.domain.journal import RecordingEvent
+from engine.domain.ports import Ids
+from engine.domain.recording import RecordingRow
+from engine.domain.routing import RoutingSnapshot
+from engine.session.log import CallLog
+from engine.switch.port import Channel
+from ivr_flows.results import Done, Refused, Result
+
+
+class Recorder:
+    """Starts and stops recordings.
+
+    `announce` puts the recording's row where it can't be lost (the spool), before the switch is told to record: a file
+    never exists that nobody knows of (R83).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        ids: Ids,
+        announce: Callable[[RecordingRow], None],
+        routing: Callable[[int], RoutingSnapshot],
+    ) -> None:
+        self._directory = directory
+        self._ids = ids
+        self._announce = announce
+        self._routing = routing
+
+    def start(self, channel: Channel, log: CallLog) -> str:
+        """Start recording both directions; the recording's id. One that runs already goes on."""
+        running = log.recording()
+        if running is not None:
+            return running.recording
+        recording = self._ids.new()
+        path = str(self._directory / f"{recording}.flac")
+        log.add(RecordingEvent(recording, "started", path))
+        self._announce(self._named(rows(log.entries)[-1], log.facts.snapshot))
+        channel.start_recording(path)
+        return recording
+
+    def _named(self, row: RecordingRow, snapshot: int) -> RecordingRow:
+        """The row with the agent's name and number as they are at this moment (R81)."""
+        agent = next((each for each in self._routing(snapshot).agents if each.id == row.agent), None)
+        return replace(row, agent_name=agent.name, agent_number=agent.number) if agent else row
+
+    def stop(self, channel: Channel, log: CallLog) -> None:
+        """Stop the running recording, if there is one."""
+        running = log.recording()
+        if running is not None:
+            channel.stop_recording(running.path)
+            log.add(RecordingEvent(running.recording, "stopped", running.path))
+
+    def change(self, action: str, channel: Channel, log: CallLog) -> Result:
+        """What a flow's record node asks for. Pause and mask are one thing: silence in the place of what was said."""
+        if action == "start":
+            self.start(channel, log)
+            return Done()
+        running = log.recording()
+        if running is None:
+            return Refused("no recording is running")
+        if action == "stop":
+            self.stop(channel, log)
+        elif action in ("pause", "mask"):
+            channel.mask_recording(running.path)
+            log.add(RecordingEvent(running.recording, "masked", running.path))
+        else:
+            channel.unmask_recording(running.path)
+            log.add(RecordingEvent(running.recording, "unmasked", running.path))
+        return Done()

@@ -1,0 +1,150 @@
+"""The engine's copy of the routing data and of the flows, so that no database stands on the path of a call.
+
+The copy is kept on disk too: an engine that starts while PostgreSQL is away works with what it knew last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+from gevent.event import Event
+from pydantic import TypeAdapter
+
+import ivr_flows
+from engine.domain.routing import RoutingSnapshot
+
+log = logging.getLogger(__name__)
+
+_SNAPSHOT: TypeAdapter[RoutingSnapshot] = TypeAdapter(RoutingSnapshot)
+KEPT_SNAPSHOTS = 50
+KEPT_FLOWS = 500
+
+
+class FlowNotFound(LookupError):
+    """Nobody knows this version of the flow, or nobody who knows can be asked."""
+
+    def __init__(self, flow: str, version: str) -> None:
+        super().__init__(f"flow {flow!r} has no version {version!r} here")
+
+
+class RoutingUnavailable(Exception):
+    """The source of routing data is away."""
+
+
+class RoutingSource(Protocol):
+    """Where routing data comes from (PostgreSQL). Both raise RoutingUnavailable when it is away."""
+
+    def version(self) -> int: ...
+    def snapshot(self) -> RoutingSnapshot: ...
+
+
+class FlowDefinitions(Protocol):
+    """Where flows' definitions come from (PostgreSQL). Raises RoutingUnavailable when it is away."""
+
+    def definition(self, flow: str, version: str) -> dict[str, Any] | None:
+        """The document, None when there is no such version."""
+
+
+class Flows:
+    """`ivr_flows.program.FlowSource` with memory and disk before the database. A version never changes."""
+
+    def __init__(self, definitions: FlowDefinitions, directory: Path) -> None:
+        self._definitions = definitions
+        self._directory = directory
+        self._loaded: OrderedDict[tuple[str, str], ivr_flows.Flow] = OrderedDict()
+
+    def get(self, flow_id: str, version: str) -> ivr_flows.Flow:
+        """The flow. Raises FlowNotFound when nobody knows it, or while nobody can be asked."""
+        key = (flow_id, version)
+        if key not in self._loaded:
+            self._loaded[key] = ivr_flows.load(self._document(flow_id, version))
+            if len(self._loaded) > KEPT_FLOWS:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+    def _document(self, flow_id: str, version: str) -> dict[str, Any]:
+        path = self._directory / f"{flow_id}-{version}.json"
+        if path.exists():
+            document: dict[str, Any] = json.loads(path.read_bytes())
+            return document
+        try:
+            found = self._definitions.definition(flow_id, version)
+        except RoutingUnavailable as error:
+            raise FlowNotFound(flow_id, version) from error
+        if found is None:
+            raise FlowNotFound(flow_id, version)
+        write_whole(path, json.dumps(found).encode())
+        return found
+
+
+class Routing:
+    """Snapshots of the routing data, the newest and those that live calls began with."""
+
+    def __init__(self, source: RoutingSource, flows: Flows, copy: Path) -> None:
+        self._source = source
+        self._flows = flows
+        self._copy = copy
+        self._kept: OrderedDict[int, RoutingSnapshot] = OrderedDict()
+        self.changed = Event()
+
+    def load(self) -> None:
+        """Get the newest snapshot, from the database or else from the copy on disk."""
+        try:
+            self._take(self._source.snapshot())
+        except RoutingUnavailable as error:
+            if self._kept:
+                raise
+            if not self._copy.exists():
+                raise
+            log.warning("routing: database is away (%s), working with the copy of %s", error, self._copy)
+            self._take(_SNAPSHOT.validate_json(self._copy.read_bytes()), save=False)
+
+    def watch(self, every_s: float) -> None:
+        """Look for a new version for ever: when told (`changed`), and every `every_s` besides."""
+        while True:
+            self.changed.wait(every_s)
+            self.changed.clear()
+            try:
+                if self._source.version() != self.current().version:
+                    self.load()
+                    log.info("routing: version %d", self.current().version)
+            except RoutingUnavailable as error:
+                log.warning("routing: not refreshed: %s", error)
+
+    def current(self) -> RoutingSnapshot:
+        """The newest snapshot; an empty one of version 0 before the first load."""
+        return next(reversed(self._kept.values())) if self._kept else RoutingSnapshot(0)
+
+    def at(self, version: int) -> RoutingSnapshot:
+        """The snapshot of that version, or the newest where it is gone (another engine began the call)."""
+        return self._kept.get(version) or self.current()
+
+    def _take(self, snapshot: RoutingSnapshot, save: bool = True) -> None:
+        for flow, version in snapshot.active_flows.items():
+            try:
+                self._flows.get(flow, version)
+            except (FlowNotFound, ivr_flows.FlowInvalid) as fault:
+                log.error("routing: active flow can't be loaded, its calls will be refused: %s", fault)
+        self._kept[snapshot.version] = snapshot
+        self._kept.move_to_end(snapshot.version)
+        if len(self._kept) > KEPT_SNAPSHOTS:
+            self._kept.popitem(last=False)
+        if save:
+            write_whole(self._copy, _SNAPSHOT.dump_json(snapshot))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write the file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(path.suffix + f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,209 @@
+"""One call: drives its flow program, executes instructions, writes the journal, and cleans up in one place.
+
+A connection of a call that is known already (the call came back from a conversation, or another engine died) is not a
+special case: the program is run again over the journal, and stands where the call stood.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import gevent
+from gevent.event import Event
+
+from engine.cdr.outbox import CallOutbox
+from engine.domain.call import CallFacts
+from engine.domain.journal import Attached, Ended, InstructionGiven, ResultCame, Started
+from engine.session.admission import Admission
+from engine.session.executor import Detached, Executor, Toolbox
+from engine.session.journal import JournalUnavailable
+from engine.session.log import CallLog
+from engine.session.register import Register
+from engine.switch.port import Channel, ChannelEnd, ChannelGone, SwitchLost
+from ivr_flows import codec
+from ivr_flows.call import CallData
+from ivr_flows.instructions import Hangup, SetAttributes, Step
+from ivr_flows.program import Program
+from ivr_flows.program import run as run_flow
+from ivr_flows.results import CallerGone, Done, Refused, Reply, Result
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SessionServices:
+    """What all sessions of an engine share."""
+
+    engine: str
+    tools: Toolbox
+    register: Register
+    outbox: CallOutbox
+    admission: Admission
+    draining: Event = field(default_factory=Event)
+
+
+class Session:
+    """One call on this engine, from its connection to its end or to its hand-over."""
+
+    def __init__(self, channel: Channel, services: SessionServices) -> None:
+        self.channel = channel
+        self.call_id = channel.info.uuid
+        self._services = services
+        self._tools = services.tools
+        self._greenlet = gevent.getcurrent()
+        self._left = Event()
+        self._step = 0
+        self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock)
+        self._program: Program | None = None
+        self._came_from_here = False
+
+    def run(self) -> None:
+        """The whole call. Never raises; whatever happens, the channel is let go and the register is right."""
+        before = self._services.register.get(self.call_id)
+        if before is not None:
+            before.detach("the call came back on a new connection")
+            self._came_from_here = True
+        self._services.register.enter(self)
+        try:
+            self._run()
+        except Detached as detached:
+            log.info("call %s: let go: %s", self.call_id, detached)
+        except SwitchLost:
+            log.warning("call %s: connection to the switch lost; the call is for whoever gets it next", self.call_id)
+        except JournalUnavailable as error:
+            log.error("call %s: journal unavailable (%s); handed back to the switch", self.call_id, error)
+        except Exception:
+            log.exception("call %s: fault in the engine; handed back to the switch", self.call_id)
+        finally:
+            self.channel.close()
+            self._services.register.leave(self)
+            self._left.set()
+
+    def detach(self, why: str, wait_s: float = 2.0) -> None:
+        """Make the session let go of the call without touching the channel, and wait until it has."""
+        if not self._left.is_set() and self._greenlet is not gevent.getcurrent():
+            gevent.kill(self._greenlet, Detached(why))
+            self._left.wait(wait_s)
+
+    def _run(self) -> None:
+        if self._came_from_here:
+            self._tools.journal.flush()
+        entries = self._tools.journal.load(self.call_id)
+        if not entries and self.channel.info.variables.get("cw_seen"):
+            raise JournalUnavailable("the call is known to the switch but not to the journal")
+        self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock, entries)
+        if self.log.ended:
+            log.warning("call %s: came back after its end; hung up", self.call_id)
+            self.channel.hangup("NORMAL_CLEARING")
+            return
+        if not entries:
+            facts = self._services.admission.admit(self.channel.info)
+            self.log.add(Started(facts))
+        self._tools.journal.hold(self.call_id)
+        self.log.add(Attached(self._services.engine, self.channel.info.attempt))
+        self.channel.set_variables({"cw_seen": "1"})
+        try:
+            self._drive(self.log.facts)
+        except ChannelGone as gone:
+            self._finish(gone.end)
+
+    def _drive(self, facts: CallFacts) -> None:
+        self._program = self._start_program(facts)
+        executor = Executor(self.channel, self.log, self._tools)
+        step = self._replay(self._program)
+        while step is not None:
+            self._note_given(step)
+            step = self._execute(executor, step)
+        end = self.channel.end or self.channel.hangup("NORMAL_CLEARING")
+        self._finish(end)
+
+    def _start_program(self, facts: CallFacts) -> Program:
+        if not facts.flow:
+            return _refuse()
+        data = CallData(
+            did=facts.did,
+            ani=facts.ani,
+            anonymous=facts.anonymous,
+            caller_name=facts.caller_name,
+            language=facts.language,
+            started_ms=facts.started_ms,
+        )
+        return run_flow(self._tools.flows, facts.flow, facts.flow_version, data)
+
+    def _replay(self, program: Program) -> Step | None:
+        """Feed the recorded results, execute the instruction that has none: the next step, or None at the end."""
+        given, results = self.log.given(), self.log.results()
+        try:
+            step = next(program)
+            while (recorded := given.get(self._step)) is not None:
+                if codec.dump_instruction(step.instruction) != recorded.instruction:
+                    raise Diverged(
+                        f"step {self._step}: journal has {recorded.instruction}, the flow asks {step.instruction}"
+                    )
+                if (came := results.get(self._step)) is None:
+                    executor = Executor(self.channel, self.log, self._tools)
+                    return self._execute(executor, step)
+                self._step += 1
+                step = program.send(Reply(codec.load_result(came.result), came.at_ms))
+        except StopIteration:
+            return None
+        return step
+
+    def _execute(self, executor: Executor, step: Step) -> Step | None:
+        reply = self._note_result(executor.execute(self._step, step.instruction))
+        try:
+            return cast("Program", self._program).send(reply)
+        except StopIteration:
+            return None
+
+    def _note_given(self, step: Step) -> None:
+        entered = tuple(codec.dump_entered(node) for node in step.entered)
+        self.log.add(InstructionGiven(self._step, codec.dump_instruction(step.instruction), entered))
+
+    def _note_result(self, result: Result) -> Reply:
+        reply = Reply(result, self.log.elapsed_ms())
+        self.log.add(ResultCame(self._step, codec.dump_result(result), reply.at_ms))
+        self._step += 1
+        return reply
+
+    def _finish(self, end: ChannelEnd) -> None:
+        """The one place where a call ends: flow clean-up, last entry, record."""
+        self._clean_up_flow(end)
+        self._tools.conversations.hang_up_legs(self.log, self.channel)
+        end_call(self.log, end, self._services.outbox)
+
+    def _clean_up_flow(self, end: ChannelEnd) -> None:
+        """Let the flow's nodes clean up. What they attach to the call counts; for the rest the channel is gone."""
+        if self._program is None:
+            return
+        self._step = len(self.log.given())
+        try:
+            step = self._program.throw(CallerGone(end.cause))
+            while True:
+                result: Result = (
+                    Done() if isinstance(step.instruction, SetAttributes) else Refused("the caller is gone")
+                )
+                self._note_given(step)
+                step = self._program.send(self._note_result(result))
+        except (StopIteration, CallerGone):
+            return
+
+
+class Diverged(RuntimeError):
+    """The program asks for something else than what the journal says it asked for: the two don't belong together."""
+
+
+def end_call(call_log: CallLog, end: ChannelEnd, outbox: CallOutbox) -> None:
+    """Write the last entry, and hand the call's record to the outbox. Also for calls found orphaned."""
+    if not call_log.ended:
+        call_log.add(Ended(end.cause, "caller" if end.by_remote else "system"))
+    call_log.flush()
+    outbox.put(call_log.call_id, call_log.entries)
+
+
+def _refuse() -> Generator[Step, Reply, Any]:
+    """The program of a call to a number without a route."""
+    yield Step(Hangup("UNALLOCATED_NUMBER", "no_route"))

@@ -1,0 +1,197 @@
+"""An engine for tests, all in memory: the real sessions on the fake switch, with a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from engine.cdr.outbox import CallOutbox
+from engine.cdr.record import build
+from engine.domain.call import CallRecord
+from engine.domain.journal import Entry, Event, decode, encode
+from engine.domain.recording import RecordingRow
+from engine.domain.routing import AgentEntry, NumberRoute, RoutingSnapshot, TrunkEntry
+from engine.session.admission import Admission
+from engine.session.calendars import Calendars
+from engine.session.conversation import Conversations, DialSettings
+from engine.session.executor import Toolbox
+from engine.session.media import MediaPaths
+from engine.session.recorder import Recorder
+from engine.session.register import Register
+from engine.session.routing import FlowNotFound
+from engine.session.session import Session, SessionServices
+from ivr_flows.flow import Flow, Wired
+from ivr_flows.instructions import PromptFile
+from ivr_flows.node import Node
+from tests.unit.session.fake_switch import FakeChannel, FakeControl, channel_info
+
+
+class TestClock:
+    """Stands still unless a test moves it."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.ms = 1_800_000_000_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+class CountingIds:
+    def __init__(self) -> None:
+        self.n = 0
+
+    def new(self) -> str:
+        self.n += 1
+        return f"id-{self.n}"
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps encoded entries, as Redis would: what can't be encoded can't be stored here either."""
+
+    streams: dict[str, list[bytes]] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+    living: set[str] = field(default_factory=lambda: {"e1"})
+    engine: str = "e1"
+
+    def load(self, call_id: str) -> list[Entry]:
+        return [decode(line) for line in self.streams.get(call_id, [])]
+
+    def append(self, call_id: str, entry: Entry) -> None:
+        stream = self.streams.setdefault(call_id, [])
+        assert entry.n == len(stream) + 1, f"entry {entry.n} written by two"
+        stream.append(encode(entry))
+
+    def flush(self, timeout_s: float = 5.0) -> None:
+        gevent.sleep(0)
+
+    def hold(self, call_id: str) -> None:
+        self.open[call_id] = self.engine
+
+    def close(self, call_id: str) -> None:
+        self.open.pop(call_id, None)
+
+    def open_calls(self) -> Mapping[str, str]:
+        return dict(self.open)
+
+    def engine_lives(self, engine: str) -> bool:
+        return engine in self.living
+
+    def may_close(self, call_id: str) -> bool:
+        return True
+
+
+def flow(nodes: Mapping[str, tuple[Node, Mapping[str, str]]], flow_id: str = "main", version: str = "v1") -> Flow:
+    """A flow of node objects; its prompts `a` … `e` are the files `a.wav` … `e.wav`."""
+    return Flow(
+        id=flow_id,
+        version=version,
+        name=flow_id,
+        kind="inbound",
+        languages=("cs",),
+        entry=next(iter(nodes)),
+        nodes={name: Wired(node, exits) for name, (node, exits) in nodes.items()},
+        prompts={name: {"cs": PromptFile(f"{name}.wav")} for name in "abcde"},
+    )
+
+
+class Bench:
+    """`Bench(flow, …)`, then `call(channel)`; every call's record is in `records`."""
+
+    def __init__(self, *flows: Flow, record: bool = False, calendars: Mapping[str, Any] | None = None) -> None:
+        self.clock = TestClock()
+        self.ids = CountingIds()
+        self.journal = MemoryJournal()
+        self.control = FakeControl()
+        self.spooled: list[tuple[str, str]] = []
+        self.announced: list[RecordingRow] = []
+        self.register = Register()
+        self._flows = {(each.id, each.version): each for each in flows}
+        self.snapshot = RoutingSnapshot(
+            version=7,
+            numbers=(NumberRoute("+420221111000", flows[0].id, record=record),),
+            agents=(AgentEntry("alice", "Alice"),),
+            trunks=(TrunkEntry("main-trunk", "127.0.0.1:5999"),),
+            calendars=calendars or {},
+            active_flows={each.id: each.version for each in flows},
+        )
+        self.services = self.engine("e1")
+
+    def engine(self, name: str) -> SessionServices:
+        """Another engine over the same journal."""
+        media = MediaPaths(Path("/prompts"), Path("/library"))
+        recorder = Recorder(Path("/rec"), self.ids, self.announced.append, lambda version: self.snapshot)
+        tools = Toolbox(
+            journal=self.journal,
+            clock=self.clock,
+            ids=self.ids,
+            flows=self,
+            media=media,
+            routing=lambda version: self.snapshot,
+            calendars=Calendars(),
+            recorder=recorder,
+            conversations=Conversations(
+                control=lambda switch: self.control,
+                clock=self.clock,
+                ids=self.ids,
+                media=media,
+                recorder=recorder,
+                routing=lambda version: self.snapshot,
+                settings=DialSettings("agents.test", "cw_resume:XML:public", "+420221111000"),
+            ),
+        )
+        return SessionServices(
+            engine=name,
+            tools=tools,
+            register=Register() if name != "e1" else self.register,
+            outbox=CallOutbox(self, self.journal.close),
+            admission=Admission(lambda: self.snapshot, self.clock, "CZ", "cs"),
+        )
+
+    def get(self, flow_id: str, version: str) -> Flow:
+        if (flow_id, version) not in self._flows:
+            raise FlowNotFound(flow_id, version)
+        return self._flows[flow_id, version]
+
+    def put(self, kind: str, id: str, payload: bytes) -> None:
+        self.spooled.append((kind, id))
+
+    def run(self, channel: FakeChannel, services: SessionServices | None = None) -> None:
+        """The whole call, in this greenlet."""
+        with gevent.Timeout(5):
+            Session(channel, services or self.services).run()
+
+    def start(self, channel: FakeChannel, services: SessionServices | None = None) -> gevent.Greenlet:
+        """The call in a greenlet of its own."""
+        return gevent.spawn(lambda: Session(channel, services or self.services).run())
+
+    def events(self, call_id: str = "a-leg") -> list[Event]:
+        return [entry.event for entry in self.journal.load(call_id)]
+
+    def record(self, call_id: str = "a-leg") -> CallRecord:
+        """The one record of the call; fails when there is none, or more than one."""
+        assert [item for kind, item in self.spooled if kind == "call"].count(call_id) == 1, self.spooled
+        return build(self.journal.load(call_id))
+
+
+def path(record: CallRecord) -> list[str]:
+    return [visit.node for visit in record.path]
+
+
+def returned(channel: FakeChannel, leg: str, script: Sequence[Any] = (), attempt: int = 1) -> FakeChannel:
+    """The channel as it comes back through the front door after a conversation with `leg`."""
+    info = channel_info(
+        channel.info.uuid,
+        answered=True,
+        attempt=attempt,
+        last_bridge_to=leg,
+        last_bridge_cause="NORMAL_CLEARING",
+        variables={"cw_seen": "1"},
+    )
+    return FakeChannel(info, list(script))

@@ -1,0 +1,265 @@
+"""A switch with behaviour, for tests of sessions: no network, nothing sleeps. The same port as the real adapter's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gevent.event import AsyncResult
+
+from engine.switch.port import (
+    Channel,
+    ChannelEnd,
+    ChannelGone,
+    ChannelInfo,
+    CommandRefused,
+    DialTarget,
+    Digits,
+    Interrupted,
+    NotPlayed,
+    Originated,
+    Played,
+    SwitchLost,
+    TimedOut,
+)
+
+
+def channel_info(uuid: str = "a-leg", **changes: Any) -> ChannelInfo:
+    known: dict[str, Any] = {
+        "uuid": uuid,
+        "switch": "fake",
+        "did": "+420221111000",
+        "ani": "+420601234567",
+        "caller_name": "Jan Novak",
+        "privacy": False,
+        "profile": "external",
+        "sip_call_id": "1@127.0.0.1",
+        "answered": False,
+        "attempt": 1,
+        "last_bridge_to": "",
+        "last_bridge_cause": "",
+        "variables": {},
+    }
+    return ChannelInfo(**(known | changes))
+
+
+class Gone:
+    """Answer of a script: the caller hangs up at this point."""
+
+
+class Lost:
+    """Answer of a script: the connection to the switch breaks at this point."""
+
+
+@dataclass
+class FakeChannel:
+    """A caller who answers `play` and `collect` from a script; everything done to it is in `log`."""
+
+    info: ChannelInfo = field(default_factory=channel_info)
+    script: list[Any] = field(default_factory=list)
+    log: list[tuple[Any, ...]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.script = list(self.script)
+        self._ended: AsyncResult = AsyncResult()
+        self._callbacks: list[Callable[[ChannelEnd | None], None]] = []
+        self.reached: dict[str, AsyncResult] = {}
+
+    @property
+    def end(self) -> ChannelEnd | None:
+        return self._ended.value if self._ended.ready() else None
+
+    def when(self, what: str) -> AsyncResult:
+        """Set as soon as the session does `what` (a method's name)."""
+        return self.reached.setdefault(what, AsyncResult())
+
+    def caller_hangs_up(self, cause: str = "NORMAL_CLEARING", by_remote: bool = True) -> None:
+        if self._ended.ready():
+            return
+        self._ended.set(ChannelEnd(self.info.uuid, cause, by_remote, {}))
+        self._tell(self._ended.value)
+
+    def connection_breaks(self) -> None:
+        if not self._ended.ready():
+            self._ended.set(None)
+            self._tell(None)
+
+    def _tell(self, end: ChannelEnd | None) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback(end)
+
+    def on_end(self, callback: Callable[[ChannelEnd | None], None]) -> Callable[[], None]:
+        if self._ended.ready():
+            callback(self._ended.value)
+            return lambda: None
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def _do(self, *what: Any) -> None:
+        if self._ended.ready():
+            if self._ended.value is None:
+                raise SwitchLost("broken")
+            raise ChannelGone(self._ended.value)
+        self.log.append(what)
+        self.when(what[0]).set()
+
+    def _next(self) -> Any:
+        if not self.script:
+            self.caller_hangs_up()
+            raise ChannelGone(self._ended.value)
+        answer = self.script.pop(0)
+        if isinstance(answer, Gone):
+            self.caller_hangs_up()
+            raise ChannelGone(self._ended.value)
+        if isinstance(answer, Lost):
+            self.connection_breaks()
+            raise SwitchLost("broken")
+        return answer
+
+    def answer(self) -> None:
+        self._do("answer")
+
+    def pre_answer(self) -> None:
+        self._do("pre_answer")
+
+    def ring(self) -> None:
+        self._do("ring")
+
+    def play(
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
+    ) -> Played | Interrupted | NotPlayed:
+        self._do("play", *sources)
+        answer = self._next()
+        assert isinstance(answer, Played | Interrupted | NotPlayed), answer
+        return answer
+
+    def collect(self, sources: Sequence[str], **options: Any) -> Digits | TimedOut | NotPlayed:
+        self._do("collect", *sources)
+        answer = self._next()
+        assert isinstance(answer, Digits | TimedOut | NotPlayed), answer
+        return answer
+
+    def start_playing(self, sources: Sequence[str]) -> None:
+        self._do("start_playing", *sources)
+
+    def stop_playing(self) -> None:
+        self._do("stop_playing")
+
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        self.variables.update(variables)
+
+    def start_recording(self, path: str) -> None:
+        self._do("start_recording", path)
+
+    def stop_recording(self, path: str) -> None:
+        self._do("stop_recording", path)
+
+    def mask_recording(self, path: str) -> None:
+        self._do("mask_recording", path)
+
+    def unmask_recording(self, path: str) -> None:
+        self._do("unmask_recording", path)
+
+    def hangup(self, cause: str, deadline_s: float = 10) -> ChannelEnd:
+        if not self._ended.ready():
+            self._do("hangup", cause)
+            self.caller_hangs_up(cause, by_remote=False)
+        if self._ended.value is None:
+            raise SwitchLost("broken")
+        return self._ended.value
+
+    def wait_end(self, timeout_s: float | None) -> ChannelEnd | None:
+        end = self._ended.get(timeout=timeout_s)
+        if end is None:
+            raise SwitchLost("broken")
+        return end
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeOriginate:
+    leg: str
+    outcome: AsyncResult = field(default_factory=AsyncResult)
+    cancelled: bool = False
+
+    def wait(self, timeout_s: float) -> Originated | None:
+        return self.outcome.get(timeout=timeout_s)
+
+    def on_done(self, callback: Callable[[Originated], None]) -> Callable[[], None]:
+        def told(result: AsyncResult) -> None:
+            callback(result.value)
+
+        self.outcome.rawlink(told)
+        return lambda: self.outcome.unlink(told)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeControl:
+    """Rings legs; tests say what becomes of each (`outcomes`, first in first out; none left: rings on)."""
+
+    outcomes: list[Originated] = field(default_factory=list)
+    rung: list[tuple[DialTarget, FakeOriginate]] = field(default_factory=list)
+    bridged: list[tuple[str, str]] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    played: list[tuple[str, ...]] = field(default_factory=list)
+    alive: set[str] = field(default_factory=set)
+    refuse_bridge: bool = False
+    connected: bool = True
+
+    def __post_init__(self) -> None:
+        self.ringing: AsyncResult = AsyncResult()
+        self.joined: AsyncResult = AsyncResult()
+        self.end_callbacks: list[Callable[[ChannelEnd], None]] = []
+
+    def _up(self) -> None:
+        if not self.connected:
+            raise SwitchLost("no control connection")
+
+    def originate(self, target: DialTarget, *, leg: str, **options: Any) -> FakeOriginate:
+        self._up()
+        originate = FakeOriginate(leg)
+        self.rung.append((target, originate))
+        if self.outcomes:
+            originate.outcome.set(self.outcomes.pop(0))
+        self.ringing.set(originate)
+        return originate
+
+    def play_to(self, uuid: str, sources: Sequence[str], deadline_s: float = 60) -> bool:
+        self._up()
+        self.played.append((uuid, *sources))
+        return True
+
+    def bridge(self, a: str, b: str) -> None:
+        self._up()
+        if self.refuse_bridge:
+            raise CommandRefused("uuid_bridge", "-ERR Invalid uuid")
+        self.bridged.append((a, b))
+        self.joined.set((a, b))
+
+    def kill(self, uuid: str, cause: str = "NORMAL_CLEARING") -> None:
+        self.killed.append(uuid)
+
+    def exists(self, uuid: str) -> bool:
+        self._up()
+        return uuid in self.alive
+
+    def channels(self) -> Sequence[str]:
+        return sorted(self.alive)
+
+    def on_channel_end(self, callback: Callable[[ChannelEnd], None]) -> None:
+        self.end_callbacks.append(callback)
+
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        callback()
+
+
+_: type[Channel] = FakeChannel
