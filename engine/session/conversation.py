@@ -146,6 +146,10 @@ class Conversations:
         if end.uuid in self._hangups:
             self._hangups[end.uuid].set(end)
 
+    def holds(self, call_id: str) -> bool:
+        """Whether the call is in conversation on this engine."""
+        return call_id in self._hangups
+
     def check(self, control: Control) -> None:
         """Ask after every call in conversation: the control connection was away, hangups may have gone by unheard."""
         for call_id in list(self._hangups):
@@ -213,7 +217,7 @@ class Conversations:
                 ring_timeout_s=instruction.ring_timeout_s,
                 caller_id_number=self._caller_id(instruction, call),
                 caller_id_name=call.facts.caller_name,
-                variables={"cw_call_id": call.call_id},
+                variables={"cw_leg_of": call.call_id},
             )
         try:
             outcome = self._wait_for_answer(originate, instruction.ring_timeout_s + ANSWER_GRACE_S, channel)

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +47,7 @@ class RoutingSource(Protocol):
 class FlowDefinitions(Protocol):
     """Where flows' definitions come from (PostgreSQL). Raises RoutingUnavailable when it is away."""
 
-    def definition(self, flow: str, version: str) -> dict[str, Any] | None:
+    def definition(self, flow: str, version: str) -> Mapping[str, Any] | None:
         """The document, None when there is no such version."""
 
 
@@ -68,10 +69,10 @@ class Flows:
         self._loaded.move_to_end(key)
         return self._loaded[key]
 
-    def _document(self, flow_id: str, version: str) -> dict[str, Any]:
+    def _document(self, flow_id: str, version: str) -> Mapping[str, Any]:
         path = self._directory / f"{flow_id}-{version}.json"
         if path.exists():
-            document: dict[str, Any] = json.loads(path.read_bytes())
+            document: Mapping[str, Any] = json.loads(path.read_bytes())
             return document
         try:
             found = self._definitions.definition(flow_id, version)

@@ -14,6 +14,7 @@ from typing import Any, cast
 import gevent
 from gevent.event import Event
 
+from dialplan.xml import CALL_VARIABLE
 from engine.cdr.outbox import CallOutbox
 from engine.domain.call import CallFacts
 from engine.domain.journal import Attached, Ended, InstructionGiven, ResultCame, Started
@@ -92,7 +93,7 @@ class Session:
         if self._came_from_here:
             self._tools.journal.flush()
         entries = self._tools.journal.load(self.call_id)
-        if not entries and self.channel.info.variables.get("cw_seen"):
+        if not entries and self.channel.info.variables.get(CALL_VARIABLE):
             raise JournalUnavailable("the call is known to the switch but not to the journal")
         self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock, entries)
         if self.log.ended:
@@ -104,7 +105,7 @@ class Session:
             self.log.add(Started(facts))
         self._tools.journal.hold(self.call_id)
         self.log.add(Attached(self._services.engine, self.channel.info.attempt))
-        self.channel.set_variables({"cw_seen": "1"})
+        self.channel.set_variables({CALL_VARIABLE: self.call_id})
         try:
             self._drive(self.log.facts)
         except ChannelGone as gone:

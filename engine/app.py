@@ -1,0 +1,267 @@
+"""The engine process put together: the one place that knows every adapter."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gevent
+import redis
+from gevent.event import Event
+from gevent.threadpool import ThreadPool
+
+from dialplan.xml import RESUME_EXTENSION, TRUNK_CONTEXT
+from engine.cdr.outbox import Applier, CallOutbox
+from engine.config import Config
+from engine.domain.routing import RoutingSnapshot
+from engine.session.admission import Admission
+from engine.session.calendars import Calendars
+from engine.session.clock import RandomIds, SystemClock
+from engine.session.conversation import Conversations, DialSettings
+from engine.session.executor import Toolbox
+from engine.session.janitor import Janitor
+from engine.session.journal import FallbackFile, RedisJournal
+from engine.session.media import MediaPaths
+from engine.session.recorder import Recorder
+from engine.session.register import Register
+from engine.session.routing import Flows, Routing, RoutingUnavailable
+from engine.session.session import Session, SessionServices
+from engine.store.calls import CallStore
+from engine.store.database import Database
+from engine.store.errors import StoreError
+from engine.store.flows import FlowStore
+from engine.store.recordings import RecordingStore
+from engine.store.routing import RoutingStore
+from engine.store.spool import Spool
+from engine.store.spool_writer import SpoolWriter
+from engine.switch.adapter import SwitchChannel
+from engine.switch.control import SwitchControl
+from engine.switch.port import Control, SwitchError, SwitchLost
+from engine.switch.server import OutboundServer
+from ivr_flows import library
+
+log = logging.getLogger("engine")
+
+ROUTING_CHANNEL = "cw:routing"
+"""Redis channel on which a change of routing data is announced."""
+ROUTING_POLL_S = 2.0
+"""How often the routing version is asked for besides, for announcements that were lost."""
+
+
+class App:
+    """One engine. `start`, then `run_until_stopped`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        state = config.engine.state_dir
+        state.mkdir(parents=True, exist_ok=True)
+        config.engine.recordings_dir.mkdir(parents=True, exist_ok=True)
+        clock, ids, name = SystemClock(), RandomIds(), config.engine.name
+        self.stopping = Event()
+        self._greenlets: list[gevent.Greenlet] = []
+        self._redis = _redis(config)
+        self._database = Database(config.database.dsn, name=f"callwright {name}")
+        self._register = Register()
+        self._journal = RedisJournal(
+            self._redis, name, FallbackFile(state / "journal" / "journal.ndjson"), self._let_go
+        )
+        spool_wake = Event()
+        self._disk = ThreadPool(4)
+        self._spool = Spool(state / "spool", wake_event=spool_wake, offload=self._disk.apply)
+        applier = Applier(CallStore(self._database), RecordingStore(self._database))
+        self._writer = SpoolWriter(self._spool, applier, spool_wake)
+        outbox = CallOutbox(self._spool, self._journal.close)
+        flows = Flows(_Definitions(FlowStore(self._database)), state / "flows")
+        self._routing = Routing(_Source(RoutingStore(self._database)), flows, state / "routing.json")
+        self._controls = {
+            switch.name: SwitchControl(switch.host, switch.port, switch.password.get_secret_value())
+            for switch in config.switches
+        }
+        media = MediaPaths(config.engine.prompts_dir, library.prompts_dir())
+        recorder = Recorder(config.engine.recordings_dir, ids, outbox.announce, self._routing.at)
+        self._conversations = Conversations(
+            control=self._control,
+            clock=clock,
+            ids=ids,
+            media=media,
+            recorder=recorder,
+            routing=self._routing.at,
+            settings=DialSettings(config.dialplan.domain, f"{RESUME_EXTENSION}:XML:{TRUNK_CONTEXT}"),
+        )
+        tools = Toolbox(
+            self._journal, clock, ids, flows, media, self._routing.at, Calendars(), recorder, self._conversations
+        )
+        admission = Admission(
+            self._routing.current, clock, config.engine.default_country, config.engine.default_language
+        )
+        self._services = SessionServices(name, tools, self._register, outbox, admission)
+        self._janitor = Janitor(name, self._journal, self._register, outbox, self._controls, clock)
+        self._server = OutboundServer(
+            (config.engine.listen.host, config.engine.listen.port),
+            self._handle,
+            max_sessions=config.engine.max_sessions,
+            connect_deadline_s=config.engine.connect_deadline_s,
+        )
+
+    def start(self) -> None:
+        """Load the routing data, connect to the switches, then take calls. Raises RoutingUnavailable, OSError."""
+        self._routing.load()
+        for control in self._controls.values():
+            control.on_channel_end(self._conversations.note_end)
+            control.on_connected(self._checker(control))
+            control.start()
+        self._greenlets = [
+            gevent.spawn(self._writer.run),
+            gevent.spawn(self._routing.watch, ROUTING_POLL_S),
+            gevent.spawn(self._listen_for_changes),
+            gevent.spawn(self._janitor.run),
+        ]
+        self._server.start()
+        log.info("engine %s takes calls at %s:%d", self.config.engine.name, *self._server.address)
+
+    def run_until_stopped(self) -> None:
+        """Take calls until SIGTERM or SIGINT, then drain and stop."""
+        self.stopping.wait()
+        self._drain()
+        gevent.killall(self._greenlets, timeout=2)
+        for control in self._controls.values():
+            control.close()
+        self._journal.stop()
+        if not self._writer.drain():
+            log.warning("spool: what waits stays in %s for the next start", self._spool.directory)
+        self._spool.close()
+        self._database.close()
+
+    def _drain(self) -> None:
+        """No new calls; those in conversation are let go at once (they come back to another engine), the others may
+        go on for the drain's time and are then handed back to the switch.
+        """
+        self._server.stop_accepting()
+        limit_s = self.config.engine.drain_timeout_s
+        log.info("draining: %d calls, at most %g s", len(self._register), limit_s)
+        deadline = time.monotonic() + limit_s
+        while len(self._register) and time.monotonic() < deadline:
+            for session in self._register:
+                if self._conversations.holds(session.call_id):
+                    session.detach("the engine drains; the conversation goes on without it")
+            self._register.wait_idle(min(1.0, max(0.0, deadline - time.monotonic())))
+        for session in self._register:
+            session.detach("the engine stops; the call goes to the next one")
+        self._server.close()
+
+    def _handle(self, channel: SwitchChannel) -> None:
+        Session(channel, self._services).run()
+
+    def _let_go(self, call_id: str) -> None:
+        session = self._register.get(call_id)
+        if session is not None:
+            session.detach("another engine holds the call", wait_s=0)
+
+    def _control(self, switch: str) -> Control:
+        """The control connection of the switch; where there is but one, whatever it calls itself."""
+        if len(self._controls) == 1:
+            return next(iter(self._controls.values()))
+        if switch not in self._controls:
+            raise SwitchLost(f"switch {switch!r} is not in the configuration (switches)")
+        return self._controls[switch]
+
+    def _checker(self, control: Control) -> Callable[[], None]:
+        def check() -> None:
+            try:
+                self._conversations.check(control)
+            except SwitchError as error:
+                log.info("calls in conversation not checked: %s", error)
+
+        return check
+
+    def _listen_for_changes(self) -> None:
+        while True:
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as changes:  # type: ignore[no-untyped-call]
+                    changes.subscribe(ROUTING_CHANNEL)
+                    self._routing.changed.set()
+                    while True:
+                        if changes.get_message(timeout=60) is not None:
+                            self._routing.changed.set()
+            except redis.RedisError as error:
+                log.info("routing: announcements not heard: %s", error)
+                gevent.sleep(1)
+
+
+class _Source:
+    def __init__(self, store: RoutingStore) -> None:
+        self._store = store
+
+    def version(self) -> int:
+        try:
+            return self._store.version()
+        except StoreError as error:
+            raise RoutingUnavailable(str(error)) from error
+
+    def snapshot(self) -> RoutingSnapshot:
+        try:
+            return self._store.snapshot()
+        except StoreError as error:
+            raise RoutingUnavailable(str(error)) from error
+
+
+class _Definitions:
+    def __init__(self, store: FlowStore) -> None:
+        self._store = store
+
+    def definition(self, flow: str, version: str) -> Mapping[str, Any] | None:
+        try:
+            return self._store.definition(flow, version)
+        except StoreError as error:
+            raise RoutingUnavailable(str(error)) from error
+
+
+def _redis(config: Config) -> redis.Redis:
+    return redis.Redis.from_url(
+        config.redis.dsn, socket_timeout=2, socket_connect_timeout=1, health_check_interval=15, max_connections=64
+    )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_logging(config: Config) -> None:
+    """Log to standard error as the configuration says, times in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    handler.setFormatter(JsonLines() if config.log.format == "json" else text)
+    assert handler.formatter is not None
+    handler.formatter.converter = time.gmtime
+    logging.basicConfig(level=config.log.level.upper(), handlers=[handler], force=True)
+
+
+def run(config: Config) -> int:
+    """The engine until it is told to stop; the process's exit code."""
+    set_up_logging(config)
+    app = App(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, app.stopping.set)
+    try:
+        app.start()
+    except (RoutingUnavailable, OSError) as error:
+        log.critical("engine can't start: %s", error)
+        return 1
+    app.run_until_stopped()
+    return 0

@@ -1,0 +1,239 @@
+"""Call records in PostgreSQL: written once, together with their path, legs, journal and recordings (R90)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from engine.domain.call import CallRecord, CallResult, HungUpBy, JsonObject, LegRecord, Visit
+from engine.domain.journal import Entry, decode, encode
+from engine.domain.recording import RecordingRow, rows_of
+from engine.store import recordings as recording_rows
+from engine.store.database import Database
+from engine.store.errors import BadData
+from engine.store.models import Call, CallJournal, CallLeg, CallVisit
+
+log = logging.getLogger(__name__)
+
+
+class Written(StrEnum):
+    """What a writing of a call did."""
+
+    NEW = "new"
+    SAME = "same"
+    KEPT_FIRST = "kept_first"
+    """There already was a record that says something else; it was kept, and the log says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls to list. None: any. `from_ms` is included, `to_ms` is not."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    did: str | None = None
+    caller: str | None = None
+    result: CallResult | None = None
+    flow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPosition:
+    """The place of a call in the list, which runs from the newest to the oldest."""
+
+    started_ms: int
+    call_id: str
+
+
+class CallStore:
+    """The calls that are over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(
+        self, record: CallRecord, journal: Sequence[Entry | bytes] = (), recordings: Sequence[RecordingRow] = ()
+    ) -> Written:
+        """Writes a call with its journal (entries, or lines of `engine.domain.journal.encode`), all or nothing.
+
+        The rows of its recordings are brought up to what the journal says, and to `recordings`. Writing the same call
+        again changes nothing. Raises `StoreUnavailable`, `BadData`.
+        """
+        entries = _decoded(journal)
+        row = _call_row(record)
+        with self._database.transaction() as session:
+            statement = upsert(Call).values(row).on_conflict_do_nothing().returning(Call.call_id)
+            if session.execute(statement).first() is None:
+                written = _compare(session, record.call_id, row["digest"])
+            else:
+                written = Written.NEW
+                _write_details(session, record, entries)
+            for recording in (*rows_of(entries), *recordings):
+                recording_rows.merge(session, recording)
+        if written is Written.KEPT_FIRST:
+            log.error("call %s: a second, different record came; the first one was kept", record.call_id)
+        return written
+
+    def get(self, call_id: str) -> CallRecord | None:
+        """The record of a call with its path and legs, or None."""
+        with self._database.snapshot() as session:
+            found = _load(session, select(Call).where(Call.call_id == call_id))
+        return found[0] if found else None
+
+    def list(self, wanted: CallFilter, limit: int, after: CallPosition | None = None) -> Sequence[CallRecord]:
+        """At most `limit` calls, newest first, that come after `after` in the list."""
+        query = _filtered(select(Call), wanted)
+        if after is not None:
+            query = query.where(tuple_(Call.started_at, Call.call_id) < _as_tuple(after))
+        query = query.order_by(Call.started_at.desc(), Call.call_id.desc()).limit(limit)
+        with self._database.snapshot() as session:
+            return _load(session, query)
+
+    def journal(self, call_id: str) -> Sequence[JsonObject] | None:
+        """The entries of a call's journal as JSON, or None when the call or its journal is not (any more) kept."""
+        with self._database.snapshot() as session:
+            return session.scalar(select(CallJournal.entries).where(CallJournal.call_id == call_id))
+
+
+def _as_tuple(position: CallPosition) -> Any:
+    # tuple_ takes the columns' types from here, so that milliseconds become a timestamp
+    return tuple_(position.started_ms, position.call_id, types=[Call.started_at.type, Call.call_id.type])
+
+
+def _filtered(query: Select[Any], wanted: CallFilter) -> Select[Any]:
+    if wanted.from_ms is not None:
+        query = query.where(Call.started_at >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(Call.started_at < wanted.to_ms)
+    if wanted.did is not None:
+        query = query.where(Call.did == wanted.did)
+    if wanted.caller is not None:
+        query = query.where(Call.caller == wanted.caller)
+    if wanted.result is not None:
+        query = query.where(Call.result == wanted.result.value)
+    if wanted.flow is not None:
+        query = query.where(Call.flow == wanted.flow)
+    return query
+
+
+def _decoded(journal: Sequence[Entry | bytes]) -> list[Entry]:
+    try:
+        return [entry if isinstance(entry, Entry) else decode(entry) for entry in journal]
+    except ValueError as error:
+        raise BadData(f"journal: {error}") from error
+
+
+def _call_row(record: CallRecord) -> dict[str, Any]:
+    values = asdict(record)
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+    for name in ("path", "legs"):
+        del values[name]
+    for name in ("started", "answered", "ended"):
+        values[f"{name}_at"] = values.pop(f"{name}_ms")
+    return values | {
+        "result": record.result.value,
+        "hung_up_by": record.hung_up_by.value,
+        "recordings": list(record.recordings),
+        "digest": digest,
+    }
+
+
+def _compare(session: Session, call_id: str, digest: str) -> Written:
+    stored = session.scalar(select(Call.digest).where(Call.call_id == call_id))
+    return Written.SAME if stored == digest else Written.KEPT_FIRST
+
+
+def _write_details(session: Session, record: CallRecord, entries: Sequence[Entry]) -> None:
+    if record.path:
+        session.execute(insert(CallVisit), [_visit_row(record.call_id, *each) for each in enumerate(record.path)])
+    if record.legs:
+        session.execute(insert(CallLeg), [_leg_row(record.call_id, *each) for each in enumerate(record.legs)])
+    if entries:
+        as_json = [json.loads(encode(entry)) for entry in entries]
+        session.execute(insert(CallJournal).values(call_id=record.call_id, entries=as_json))
+
+
+def _visit_row(call_id: str, position: int, visit: Visit) -> dict[str, Any]:
+    return {
+        "call_id": call_id,
+        "position": position,
+        "flow": visit.flow,
+        "version": visit.version,
+        "node": visit.node,
+        "entered_at": visit.entered_ms,
+        "left_at": visit.left_ms,
+        "exit": visit.exit,
+    }
+
+
+def _leg_row(call_id: str, position: int, leg: LegRecord) -> dict[str, Any]:
+    values = asdict(leg)
+    for name in ("started", "answered", "ended"):
+        values[f"{name}_at"] = values.pop(f"{name}_ms")
+    return values | {"call_id": call_id, "position": position}
+
+
+def _load(session: Session, query: Select[Any]) -> list[CallRecord]:
+    calls = session.scalars(query).all()
+    ids = [call.call_id for call in calls]
+    paths: dict[str, list[Visit]] = {call_id: [] for call_id in ids}
+    legs: dict[str, list[LegRecord]] = {call_id: [] for call_id in ids}
+    for visit in session.execute(_visits_of(ids)):
+        paths[visit.call_id].append(Visit(*visit[1:]))
+    for leg in session.scalars(select(CallLeg).where(CallLeg.call_id.in_(ids)).order_by(CallLeg.position)):
+        legs[leg.call_id].append(_leg(leg))
+    return [_record(call, tuple(paths[call.call_id]), tuple(legs[call.call_id])) for call in calls]
+
+
+def _visits_of(ids: Sequence[str]) -> Select[str, str, str, str, int, int, str | None]:
+    columns = (CallVisit.flow, CallVisit.version, CallVisit.node, CallVisit.entered_at, CallVisit.left_at)
+    return (
+        select(CallVisit.call_id, *columns, CallVisit.exit)
+        .where(CallVisit.call_id.in_(ids))
+        .order_by(CallVisit.position)
+    )
+
+
+def _leg(row: CallLeg) -> LegRecord:
+    return LegRecord(
+        leg_id=row.leg_id,
+        kind=row.kind,
+        party=row.party,
+        started_ms=row.started_at,
+        answered_ms=row.answered_at,
+        ended_ms=row.ended_at,
+        talk_ms=row.talk_ms,
+        hangup_cause=row.hangup_cause,
+        result=row.result,
+    )
+
+
+_SAME_NAMES = (
+    "call_id", "direction", "did", "caller", "caller_name", "anonymous", "route", "flow", "flow_version", "switch",
+    "sip_call_id", "hangup_cause", "reason", "wait_ms", "talk_ms", "resumed",
+)  # fmt: skip
+
+
+def _record(call: Call, path: tuple[Visit, ...], legs: tuple[LegRecord, ...]) -> CallRecord:
+    same: dict[str, Any] = {name: getattr(call, name) for name in _SAME_NAMES}
+    return CallRecord(
+        **same,
+        started_ms=call.started_at,
+        answered_ms=call.answered_at,
+        ended_ms=call.ended_at,
+        result=CallResult(call.result),
+        hung_up_by=HungUpBy(call.hung_up_by),
+        path=path,
+        legs=legs,
+        recordings=tuple(call.recordings),
+        attributes=dict(call.attributes),
+    )

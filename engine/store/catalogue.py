@@ -1,0 +1,131 @@
+"""Routing data row by row: numbers, agents, trunks, calendars. Each is put, got, listed and deleted by its key.
+
+All methods work in the caller's session, so that a change, its audit row and the routing version are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine.domain.call import JsonObject
+from engine.domain.routing import AgentEntry, NumberRoute, TrunkEntry
+from engine.store.models import Agent, Base, Calendar, Number, Trunk
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEntry:
+    """Opening hours: `definition` is an item of `dialplan.calendars`, its id left out."""
+
+    id: str
+    definition: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue(Generic[E]):
+    """One kind of routing data. `hidden` is the column that may be written and never read back, "" for none."""
+
+    model: type[Base]
+    key: str
+    to_row: Callable[[E], dict[str, Any]]
+    from_row: Callable[[Any], E]
+    hidden: str = ""
+
+    def list(self, session: Session) -> list[E]:
+        """All entries in the order of their keys."""
+        query = select(self.model).order_by(getattr(self.model, self.key))
+        return [self.from_row(row) for row in session.scalars(query)]
+
+    def get(self, session: Session, key: str) -> E | None:
+        """The entry, or None."""
+        row = session.get(self.model, key)
+        return None if row is None else self.from_row(row)
+
+    def put(self, session: Session, entry: E, secret: str | None = None) -> bool:
+        """Writes the entry whole. `secret` None keeps the one that is there. True when the entry is new."""
+        values = self.to_row(entry)
+        if self.hidden and secret is not None:
+            values[self.hidden] = secret
+        row = session.get(self.model, values[self.key])
+        if row is None:
+            session.add(self.model(**({self.hidden: ""} if self.hidden else {}) | values))
+        else:
+            for name, value in values.items():
+                setattr(row, name, value)
+        session.flush()
+        return row is None
+
+    def delete(self, session: Session, key: str) -> bool:
+        """Removes the entry. False when there is none."""
+        row = session.get(self.model, key)
+        if row is None:
+            return False
+        session.delete(row)
+        session.flush()
+        return True
+
+    def secrets(self, session: Session) -> dict[str, str]:
+        """The secret of each entry by its key."""
+        columns = (getattr(self.model, self.key), getattr(self.model, self.hidden))
+        return dict(session.execute(select(*columns)).tuples().all())
+
+
+def _number_row(entry: NumberRoute) -> dict[str, Any]:
+    return {
+        "pattern": entry.pattern,
+        "flow_id": entry.flow,
+        "language": entry.language,
+        "country": entry.country,
+        "record": entry.record,
+        "trunk_id": entry.trunk or None,
+        "max_channels": entry.max_channels,
+        "fallback": entry.fallback,
+    }
+
+
+def _number(row: Number) -> NumberRoute:
+    return NumberRoute(
+        pattern=row.pattern,
+        flow=row.flow_id,
+        language=row.language,
+        country=row.country,
+        record=row.record,
+        trunk=row.trunk_id or "",
+        max_channels=row.max_channels,
+        fallback=row.fallback,
+    )
+
+
+_TRUNK = ("id", "proxy", "name", "username", "register", "prefix", "ping_s", "caller_id", "max_channels")
+
+
+def _trunk_row(entry: TrunkEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _TRUNK} | {"networks": list(entry.networks)}
+
+
+def _trunk(row: Trunk) -> TrunkEntry:
+    same: dict[str, Any] = {name: getattr(row, name) for name in _TRUNK}
+    return TrunkEntry(**same, networks=tuple(row.networks))
+
+
+NUMBERS: Catalogue[NumberRoute] = Catalogue(Number, "pattern", _number_row, _number)
+AGENTS: Catalogue[AgentEntry] = Catalogue(
+    Agent,
+    "id",
+    lambda entry: {"id": entry.id, "name": entry.name, "number": entry.number},
+    lambda row: AgentEntry(row.id, row.name, row.number),
+    hidden="sip_password",
+)
+TRUNKS: Catalogue[TrunkEntry] = Catalogue(Trunk, "id", _trunk_row, _trunk, hidden="password")
+CALENDARS: Catalogue[CalendarEntry] = Catalogue(
+    Calendar,
+    "id",
+    lambda entry: {"id": entry.id, "definition": entry.definition},
+    lambda row: CalendarEntry(row.id, row.definition),
+)

@@ -1,0 +1,347 @@
+"""The control connection of one switch: originate, bridge, kill, and the hangups of all managed channels.
+
+It reconnects by itself, with growing pauses and jitter, so that a restarted switch is not met by all engines at once.
+Subscribed are the hangups of channels with `cw_managed=true` and our own background jobs: a filter lets an event through
+when any of the filters matches it, and one whose value is a pattern picks our jobs by the prefix of their ids.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import uuid as uuids
+from collections.abc import Callable, Mapping, Sequence
+
+import gevent
+from gevent.event import AsyncResult, Event
+from gevent.queue import Queue
+
+from engine.switch import quoting
+from engine.switch.control_line import ControlAddress, ControlLine
+from engine.switch.frames import Frame
+from engine.switch.originate import Ringing, outcome_of
+from engine.switch.outbound import SESSIONS, Execution, Sessions, channel_end
+from engine.switch.port import (
+    ChannelEnd,
+    CommandRefused,
+    DeadlinePassed,
+    DialTarget,
+    SwitchError,
+    SwitchLost,
+)
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 5.0
+RETRY_FIRST_S = 0.2
+RETRY_MOST_S = 10.0
+PARK_TIMEOUT_S = 30
+_MAX_DISPATCH = 10_000
+_SETTLE_S = 2.0
+
+
+class SwitchControl:
+    """See `engine.switch.port.Control`. `start` connects in the background; `close` ends it for good."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        password: str,
+        *,
+        keep_alive_s: float = KEEP_ALIVE_S,
+        deadline_s: float = 5.0,
+        retry_first_s: float = RETRY_FIRST_S,
+        chance: random.Random | None = None,
+        sessions: Sessions = SESSIONS,
+    ) -> None:
+        self.address = ControlAddress(host, port, quoting.line(password))
+        self.fault: str = "not connected yet"
+        """Why there is no connection; empty while there is one."""
+        self._keep_alive_s = keep_alive_s
+        self._deadline_s = deadline_s
+        self._retry_first_s = retry_first_s
+        self._chance = chance or random.Random()
+        self._sessions = sessions
+        self._prefix = f"cw-{uuids.uuid4().hex[:12]}-"
+        self._line: ControlLine | None = None
+        self._broken = Event()
+        self._closed = Event()
+        self._jobs: dict[str, Ringing] = {}
+        self._abandoned: set[str] = set()
+        """Legs that rang when the connection broke: hung up as soon as there is one again."""
+        self._end_callbacks: list[Callable[[ChannelEnd], None]] = []
+        self._connected_callbacks: list[Callable[[], None]] = []
+        self._dispatch: Queue = Queue(_MAX_DISPATCH)
+        self._greenlets: list[gevent.Greenlet] = []
+
+    # Its life
+
+    @property
+    def connected(self) -> bool:
+        return self._line is not None and self._line.ended is None
+
+    def start(self) -> None:
+        if not self._greenlets:
+            self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._call_back)]
+
+    def close(self) -> None:
+        self._closed.set()
+        self._broken.set()
+        if self._line is not None:
+            self._line.close()
+        gevent.killall(self._greenlets, timeout=1)
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Wait until there is a connection; False when the time is over. For the start and for tests."""
+        with gevent.Timeout(timeout_s, False):
+            ready = Event()
+            self._connected_callbacks.append(ready.set)
+            try:
+                if not self.connected:
+                    ready.wait()
+            finally:
+                self._connected_callbacks.remove(ready.set)
+        return self.connected
+
+    def on_channel_end(self, callback: Callable[[ChannelEnd], None]) -> None:
+        """Callbacks run one after the other in one greenlet; a slow one holds up the others, and at last the switch."""
+        self._end_callbacks.append(callback)
+
+    def on_connected(self, callback: Callable[[], None]) -> None:
+        self._connected_callbacks.append(callback)
+
+    # What the port asks
+
+    def originate(
+        self,
+        target: DialTarget,
+        *,
+        leg: str,
+        ring_timeout_s: int,
+        caller_id_number: str,
+        caller_id_name: str,
+        variables: Mapping[str, str],
+    ) -> Ringing:
+        own = {
+            "origination_uuid": quoting.uuid(leg),
+            "originate_timeout": str(max(1, int(ring_timeout_s))),
+            "ignore_early_media": "true",
+            "origination_caller_id_name": quoting.display_name(caller_id_name),
+            "origination_caller_id_number": quoting.number(caller_id_number) if caller_id_number else "",
+            "cw_managed": "true",
+            "park_timeout": str(PARK_TIMEOUT_S),
+            "hangup_after_bridge": "true",
+            "playback_terminators": "none",
+        }
+        merged = {name: value for name, value in {**own, **variables}.items() if value != ""}
+        command = f"bgapi originate {quoting.leg_variables(merged)}{quoting.dial_string(target)} &park()"
+        job = self._prefix + str(uuids.uuid4())
+        ringing = Ringing(leg, self._kill)
+        self._jobs[job] = ringing
+        try:
+            self._checked(command, [("Job-UUID", job)])
+        except BaseException:
+            self._jobs.pop(job, None)
+            raise
+        return ringing
+
+    def play_to(self, uuid: str, sources: Sequence[str], deadline_s: float = 60) -> bool:
+        # A connection of its own, filtered to this one leg: on the shared one the completions of every application
+        # of every managed call would come along.
+        checked = [quoting.media(source) for source in sources]
+        player = _Player(self.address, quoting.uuid(uuid), self._deadline_s)
+        try:
+            with gevent.Timeout(deadline_s, False):
+                return all(player.play(source) for source in checked)
+            raise DeadlinePassed(f"playing to {uuid} took longer than {deadline_s} s")
+        finally:
+            player.close()
+
+    def bridge(self, a: str, b: str) -> None:
+        for uuid in (quoting.uuid(a), quoting.uuid(b)):
+            # What was posted on the channel's own socket, its way back for example, must have arrived before.
+            self._sessions.settle(uuid, _SETTLE_S)
+        self._checked(f"api uuid_bridge {a} {b}")
+
+    def kill(self, uuid: str, cause: str = "NORMAL_CLEARING") -> None:
+        self._kill(uuid, cause)
+
+    def exists(self, uuid: str) -> bool:
+        return self._send(f"api uuid_exists {quoting.uuid(uuid)}").reply == "true"
+
+    def channels(self) -> Sequence[str]:
+        command = "api show channels as json"
+        reply = self._send(command)
+        try:
+            rows = json.loads(reply.body).get("rows", [])
+            return [str(row["uuid"]) for row in rows]
+        except (ValueError, AttributeError, KeyError, TypeError):
+            raise CommandRefused(command, quoting.visible(reply.reply[:200])) from None
+
+    # Beyond the port
+
+    def interrupt(self, uuid: str) -> None:
+        """Stop what plays to a channel. A call whose engine died goes on at once to the next, not at the prompt's end."""
+        self._send(f"api uuid_break {quoting.uuid(uuid)} all")
+
+    def record(self, uuid: str, action: str, path: str) -> None:
+        """`start`, `stop`, `mask`, `unmask` a recording of any channel, during a conversation for example."""
+        if action not in ("start", "stop", "mask", "unmask"):
+            raise ValueError(action)
+        self._checked(f"api uuid_record {quoting.uuid(uuid)} {action} {quoting.recording(path)}")
+
+    def set_variables(self, uuid: str, variables: Mapping[str, str]) -> None:
+        """Set variables of any channel."""
+        self._checked(f"api uuid_setvar_multi {quoting.uuid(uuid)} {quoting.assignments(variables)}")
+
+    # Commands
+
+    def _send(self, command: str, headers: Sequence[tuple[str, str]] = ()) -> Frame:
+        line = self._line
+        if line is None or line.ended is not None:
+            raise SwitchLost(f"no connection to the switch at {self.address}: {self.fault}")
+        return line.send(command, headers)
+
+    def _checked(self, command: str, headers: Sequence[tuple[str, str]] = ()) -> Frame:
+        reply = self._send(command, headers)
+        if not reply.reply.startswith("+OK"):
+            raise CommandRefused(quoting.visible(command[:200]), quoting.visible(reply.reply[:200]))
+        return reply
+
+    def _kill(self, uuid: str, cause: str) -> bool:
+        """Hang up; False where there is no such channel."""
+        command = f"api uuid_kill {quoting.uuid(uuid)} {quoting.cause(cause)}"
+        reply = self._send(command).reply
+        if reply.startswith("+OK"):
+            return True
+        if "No such channel" in reply:
+            return False
+        raise CommandRefused(command, quoting.visible(reply[:200]))
+
+    # The connection
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._closed.is_set():
+            try:
+                self._connect()
+                failures = 0
+                self._keep_alive()
+            except SwitchError as fault:
+                failures += 1
+                if str(fault) != self.fault:
+                    log.warning("%s", fault)
+                self.fault = str(fault)
+            self._drop()
+            most_s = min(RETRY_MOST_S, self._retry_first_s * 2 ** min(failures, 10))
+            self._closed.wait(most_s * self._chance.uniform(0.5, 1.0))
+
+    def _connect(self) -> None:
+        self._broken.clear()
+        line = ControlLine(self.address, self._on_event, lambda reason: self._broken.set(), self._deadline_s)
+        try:
+            line.subscribe(
+                ["variable_cw_managed true", f"Job-UUID /^{self._prefix}/"], "BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE"
+            )
+            self._line = line
+            for leg in list(self._abandoned):
+                self._kill(leg, "ORIGINATOR_CANCEL")
+                self._abandoned.discard(leg)
+        except BaseException:
+            line.close()
+            raise
+        self.fault = ""
+        for callback in list(self._connected_callbacks):
+            self._dispatch.put((callback, ()))
+
+    def _keep_alive(self) -> None:
+        """Returns never; raises SwitchLost or DeadlinePassed when the connection is gone or nobody answers on it."""
+        while True:
+            if self._broken.wait(self._keep_alive_s):
+                line = self._line
+                raise (line.ended if line is not None else None) or SwitchLost("the connection ended")
+            self._send("api uuid_exists 0")
+
+    def _drop(self) -> None:
+        line, self._line = self._line, None
+        if line is None:
+            return
+        line.close("the control connection is opened anew")
+        reason = SwitchLost(f"the connection to the switch at {self.address} broke")
+        jobs, self._jobs = self._jobs, {}
+        for ringing in jobs.values():
+            self._abandoned.add(ringing.leg)
+            ringing.lose(reason)
+
+    def _on_event(self, frame: Frame) -> None:
+        if frame.name == "BACKGROUND_JOB":
+            ringing = self._jobs.pop(frame.get("Job-UUID") or "", None)
+            if ringing is not None:
+                ringing.finish(outcome_of(frame.body))
+        elif frame.name == "CHANNEL_HANGUP_COMPLETE" and frame.get("variable_cw_managed") == "true":
+            end = channel_end(frame)
+            for callback in self._end_callbacks:
+                self._dispatch.put((callback, (end,)))  # waits when full, and so does the switch
+
+    def _call_back(self) -> None:
+        while True:
+            callback, arguments = self._dispatch.get()
+            try:
+                callback(*arguments)
+            except Exception:  # noqa: BLE001 one callback's fault is not the others'
+                log.exception("control %s: a callback failed", self.address)
+
+
+class _Player:
+    """Plays to one parked leg over a connection that sees this leg only."""
+
+    def __init__(self, address: ControlAddress, leg: str, deadline_s: float) -> None:
+        self._leg = leg
+        self._running: Execution | None = None
+        self._over: AsyncResult = AsyncResult()
+        self._line = ControlLine(address, self._on_event, self._ended, deadline_s)
+        try:
+            self._line.subscribe([f"Unique-ID {leg}"], "CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE")
+        except BaseException:
+            self._line.close()
+            raise
+
+    def play(self, source: str) -> bool:
+        """Play one source to its end; False when it is missing or the leg hung up. Raises SwitchLost."""
+        execution = self._running = Execution("playback")
+        headers = [
+            ("call-command", "execute"),
+            ("execute-app-name", "playback"),
+            ("execute-app-arg", source),
+            ("Event-UUID", execution.uuid),
+            ("event-lock", "true"),
+        ]
+        if self._over.ready() or self._line.send(f"sendmsg {self._leg}", headers).refused:
+            return False
+        frame = execution.wait(None)
+        if frame is None:
+            if self._line.ended is not None:
+                raise self._line.ended
+            return False
+        return frame.get("Application-Response") == "FILE PLAYED" and frame.get("Answer-State") != "hangup"
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _on_event(self, frame: Frame) -> None:
+        if frame.get("Unique-ID") != self._leg:
+            return
+        if frame.name == "CHANNEL_HANGUP_COMPLETE":
+            self._over.set(True)
+            self._release(None)
+        elif self._running is not None and frame.get("Application-UUID") == self._running.uuid:
+            self._release(frame)
+
+    def _ended(self, reason: SwitchLost) -> None:
+        self._release(None)
+
+    def _release(self, frame: Frame | None) -> None:
+        if self._running is not None and not self._running.completed:
+            self._running.complete(frame)
