@@ -46,7 +46,7 @@ def read(model: type[Model], path: Path | None, env: Mapping[str, str]) -> Model
     reading.overlay(data, env)
     reading.read_secret_files(model, data, ())
     for name, field in model.model_fields.items():
-        if _section(field.annotation):
+        if _section(field.annotation) and not _is_tuple(field.annotation):
             data.setdefault(name, {})  # so that its defaults are checked with this file's directory
     try:
         made = model.model_validate(data, context={"base": reading.base})

@@ -68,7 +68,7 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         reason=ended.reason or _hangup_reason(stretches),
         wait_ms=max(0, (bridged[0] if bridged else last.at_ms) - facts.started_ms),
         talk_ms=sum(leg.talk_ms for leg in legs),
-        resumed=sum(isinstance(entry.event, Attached) for entry in entries) - 1,
+        resumed=_resumed(entries),
         path=_path(facts, entries, last.at_ms),
         legs=legs,
         recordings=tuple(
@@ -90,6 +90,12 @@ def _stretches(entries: Sequence[Entry]) -> list[_Stretch]:
         result = came.event.result if came and isinstance(came.event, ResultCame) else None
         stretches.append(_Stretch(entry.at_ms, entry.event.instruction, result, came.at_ms if came else None))
     return stretches
+
+
+def _resumed(entries: Sequence[Entry]) -> int:
+    """How often the call had to be taken up where an engine had left it; the usual return from a talk is none."""
+    attached = [entry.event for entry in entries if isinstance(entry.event, Attached)]
+    return sum(later.attempt > 1 or later.engine != before.engine for before, later in pairwise(attached))
 
 
 def _answered_ms(entries: Sequence[Entry], stretches: Sequence[_Stretch]) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import gevent
 
-from dialplan.xml import CALL_VARIABLE
+from dialplan.xml import SEEN_VARIABLE
 from engine.cdr.outbox import CallOutbox
 from engine.domain.ports import Clock
 from engine.session.journal import Journal, JournalUnavailable
@@ -71,7 +71,7 @@ class Janitor:
         return closed
 
     def _note_end(self, end: ChannelEnd) -> None:
-        if end.uuid in self._register or CALL_VARIABLE not in end.variables:
+        if end.uuid in self._register or SEEN_VARIABLE not in end.variables:
             return
         self._ends[end.uuid] = (self._clock.now_ms(), end)
         gevent.spawn(self._guarded, self.sweep)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ivr_flows.instructions import Media, Pause, PromptFile, Tone
 
-LIBRARY_ROOTS = ("say/", "library/")
-"""Prompts that come with the product: the spoken numbers and the stock announcements."""
+LIBRARY_ROOTS = ("say/", "general/")
+"""Prompts that come with the product: pieces of spoken numbers, and the general announcements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,7 @@ class MediaPaths:
     def _source(self, media: Media) -> str:
         match media:
             case PromptFile(path=path):
-                if path.startswith("library/"):
-                    return str(self.library_dir / path.removeprefix("library/"))
-                if path.startswith("say/"):
-                    return str(self.library_dir / path)
-                return str(self.prompts_dir / path)
+                return str((self.library_dir if path.startswith(LIBRARY_ROOTS) else self.prompts_dir) / path)
             case Tone(hz=hz, on_ms=on_ms, off_ms=off_ms, repeats=repeats):
                 frequencies = ",".join(str(f) for f in hz)
                 return f"tone_stream://%({on_ms},{off_ms},{frequencies});loops={repeats or -1}"

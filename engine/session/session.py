@@ -14,7 +14,7 @@ from typing import Any, cast
 import gevent
 from gevent.event import Event
 
-from dialplan.xml import CALL_VARIABLE
+from dialplan.xml import SEEN_VARIABLE
 from engine.cdr.outbox import CallOutbox
 from engine.domain.call import CallFacts
 from engine.domain.journal import Attached, Ended, InstructionGiven, ResultCame, Started
@@ -93,7 +93,7 @@ class Session:
         if self._came_from_here:
             self._tools.journal.flush()
         entries = self._tools.journal.load(self.call_id)
-        if not entries and self.channel.info.variables.get(CALL_VARIABLE):
+        if not entries and self.channel.info.variables.get(SEEN_VARIABLE):
             raise JournalUnavailable("the call is known to the switch but not to the journal")
         self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock, entries)
         if self.log.ended:
@@ -105,7 +105,7 @@ class Session:
             self.log.add(Started(facts))
         self._tools.journal.hold(self.call_id)
         self.log.add(Attached(self._services.engine, self.channel.info.attempt))
-        self.channel.set_variables({CALL_VARIABLE: self.call_id})
+        self.channel.set_variables({SEEN_VARIABLE: "true"})
         try:
             self._drive(self.log.facts)
         except ChannelGone as gone:

@@ -70,7 +70,7 @@ def test_a_conversation_that_the_agent_ends() -> None:
     assert [(leg.party, leg.talk_ms, leg.result) for leg in record.legs] == [("alice", 5000, "talked")]
     assert record.recordings == ("r1",)
     assert record.reason == "done"
-    assert record.resumed == 1
+    assert record.resumed == 0
 
 
 @pytest.mark.req("R90")
