@@ -20,7 +20,10 @@ SILENCE = bytes(2 * FRAME_SAMPLES)
 
 @dataclass(frozen=True)
 class Invitation:
-    """What a SIP INVITE said about the caller and the called, as received, nothing decoded or trusted."""
+    """What a SIP INVITE said about the caller and the called, as received, nothing decoded or trusted.
+
+    Text is UTF-8; bytes that aren't stand in it as lone surrogates (`surrogateescape`).
+    """
 
     call_id: str
     from_user: str
