@@ -23,7 +23,7 @@ class PromptFile:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A tone of one or two frequencies in Hz, `on_ms` loud and `off_ms` silent, `repeats` times; 0 repeats: until stopped."""
+    """One or two frequencies in Hz, `on_ms` loud and `off_ms` silent, `repeats` times; 0 repeats: until stopped."""
 
     hz: tuple[int, ...]
     on_ms: int

@@ -58,7 +58,10 @@ class CalendarState:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """They talked for `talk_ms`; `ended_by` says who of the two hung up. The caller is still there, or this would not be sent."""
+    """They talked for `talk_ms`; `ended_by` says who of the two hung up.
+
+    The caller is still there, or this would not be sent.
+    """
 
     talk_ms: int
     ended_by: Literal["agent", "system"] = "agent"

@@ -1,0 +1,27 @@
+"""The expression language of flows: small, total, free of side effects. See docs/flows.md for the language.
+
+An expression is parsed and its types are checked at upload, where mistakes are reported with their column; at call time
+it can neither fail nor run long: it has no loops, its size is limited, and every operation is defined for all values.
+"""
+
+from __future__ import annotations
+
+from ivr_flows.expressions.expression import Expression
+from ivr_flows.expressions.syntax import WORDS, ExpressionError
+from ivr_flows.expressions.types import CALL_NAMES, Type, UnknownName, type_of
+from ivr_flows.expressions.values import NUMBER_LIMIT, TEXT_LENGTH, Value, number, text
+
+__all__ = [
+    "CALL_NAMES",
+    "NUMBER_LIMIT",
+    "TEXT_LENGTH",
+    "WORDS",
+    "Expression",
+    "ExpressionError",
+    "Type",
+    "UnknownName",
+    "Value",
+    "number",
+    "text",
+    "type_of",
+]
