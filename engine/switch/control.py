@@ -129,7 +129,7 @@ class SwitchControl:
             "originate_timeout": str(max(1, int(ring_timeout_s))),
             "ignore_early_media": "true",
             "origination_caller_id_name": quoting.display_name(caller_id_name),
-            "origination_caller_id_number": quoting.number(caller_id_number) if caller_id_number else "",
+            "origination_caller_id_number": quoting.caller_number(caller_id_number),
             "cw_managed": "true",
             "park_timeout": str(PARK_TIMEOUT_S),
             "hangup_after_bridge": "true",

@@ -26,14 +26,25 @@ from greenswitch import esl
 from engine.switch import quoting
 from engine.switch.connection import COMMAND_DEADLINE_S, Connection, Headers, OnReply
 from engine.switch.frames import DISCONNECT_NOTICE, EVENT, Frame, HeaderView
-from engine.switch.port import ChannelEnd, ChannelGone, DeadlinePassed, SwitchLost, UnsafeArgument
+from engine.switch.port import (
+    ChannelEnd,
+    ChannelGone,
+    CommandRefused,
+    DeadlinePassed,
+    SwitchError,
+    SwitchLost,
+    UnsafeArgument,
+)
 
 log = logging.getLogger(__name__)
 
 EVENTS = "CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE DTMF"
 """All that a session needs. Every further kind costs switch and engine for each call."""
+RELEASE_S = 1.0
 LINGER_S = 5
 """How long the switch keeps the socket after the hangup; long enough for the events that tell about it."""
+WATCHDOG_VARIABLE = "variable_cw_watchdog"
+"""Set by a dialplan that has scheduled a transfer for the case that no engine takes the call over; we take it back."""
 REMOTE_ENDS = ("recv_bye", "recv_cancel", "recv_refuse")
 """Values of sip_hangup_disposition that say: the far side ended it."""
 _MAX_HANDLER_QUEUE = 1000
@@ -54,7 +65,11 @@ class Sessions:
         self._live: dict[str, OutboundSession] = {}
 
     def add(self, session: OutboundSession) -> None:
+        """Remember the session of a call; one of the same call that is still there is superseded."""
+        before = self._live.get(session.uuid)
         self._live[session.uuid] = session
+        if before is not None and before is not session:
+            before.supersede()
 
     def remove(self, session: OutboundSession) -> None:
         if self._live.get(session.uuid) is session:
@@ -77,11 +92,13 @@ SESSIONS = Sessions()
 class Execution:
     """One application that was started on the channel, known by an id of its own."""
 
-    __slots__ = ("_done", "app", "uuid")
+    __slots__ = ("_done", "app", "refusal", "uuid")
 
     def __init__(self, app: str) -> None:
         self.uuid = str(uuids.uuid4())
         self.app = app
+        self.refusal = ""
+        """What the switch said when it did not even take the command."""
         self._done: AsyncResult = AsyncResult()
 
     @property
@@ -132,6 +149,9 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
         self._uuid = ""
         self._connected_at_us = 0
         self._lingering = False
+        self._parked = False
+        """Something of ours has run on the channel, so the switch has the call in its waiting loop."""
+        self._superseded = False
         self._last_cause = ""
         self._executions: dict[str, Execution] = {}
         self._handler_queue: Queue | None = None
@@ -162,6 +182,8 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
             self.post(f"linger {LINGER_S}")
             self.post(f"filter Unique-ID {self._uuid}", on_reply=self._must_succeed)
             self.post(f"event plain {EVENTS}", on_reply=self._must_succeed)
+            if WATCHDOG_VARIABLE in frame:
+                self.post(f"api sched_del {self._uuid}", on_reply=lambda _: None)
         return self.session_data
 
     def send(self, data: str, headers: Headers = (), deadline_s: float | None = None) -> Frame:
@@ -192,8 +214,9 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
 
         def started(reply: Frame | None) -> None:
             if reply is not None and reply.refused:
-                log.warning("%s: %s refused: %s", self._uuid, app, quoting.visible(reply.reply))
-                self._forget(execution)
+                execution.refusal = quoting.visible(reply.reply) or "-ERR"
+                self._executions.pop(execution.uuid, None)
+                execution.complete(None)
 
         try:
             self.post("sendmsg", headers, started)
@@ -211,7 +234,7 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
             self.over.wait(self.deadline_s)
         self.raise_if_over()
         if frame is None:
-            raise DeadlinePassed(f"{execution.app} was refused")
+            raise CommandRefused(execution.app, execution.refusal)
         return frame
 
     def call_command(
@@ -294,9 +317,29 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
         self.raise_if_over()
 
     def stop(self) -> None:
-        """Let go of the socket; the dialplan goes on behind its `socket` action."""
-        self._connection.settle(1.0)
-        self._connection.close()
+        """Let go of the socket; the dialplan goes on behind its `socket` action. Waits up to a second, rarely.
+
+        A socket that closes before the channel is in the switch's waiting loop leaves it there for ever, in silence
+        (measured). So unless something of ours has run there already, something has to, first.
+        """
+        if self._superseded or self.over.is_set():
+            return
+        if self.session_data is not None and not self._parked:
+            with contextlib.suppress(SwitchError):
+                self.wait(self.start("set", "cw_released=true"), RELEASE_S)
+        self._connection.settle(RELEASE_S)
+        if not self._superseded:
+            self._connection.close()
+
+    def supersede(self) -> None:
+        """The call has come back on a newer socket, and this one did not notice that it had left.
+
+        Waits end with SwitchLost, but the socket stays open until the switch closes it after the hangup: closing it now
+        would take the channel away from the newer one (measured).
+        """
+        if not self.over.is_set():
+            self._superseded = True
+            self._finish(None, SessionLost("the call came back on a newer socket"))
 
     def abort(self, reason: str) -> None:
         """Close the socket at once, whatever was posted."""
@@ -326,15 +369,12 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
         for execution in list(self._executions.values()):
             execution.complete(None)
         self._executions.clear()
-        self._connection.close(str(lost) if lost else "the channel hung up")
+        if not self._superseded:
+            self._connection.close(str(lost) if lost else "the channel hung up")
         if self._handler_queue is not None:
             gevent.spawn(self._handler_queue.put, None)
         if self.on_over is not None:
             self.on_over()
-
-    def _forget(self, execution: Execution) -> None:
-        if self._executions.pop(execution.uuid, None) is not None:
-            execution.complete(None)
 
     def _must_succeed(self, reply: Frame | None) -> None:
         if reply is not None and reply.refused:
@@ -361,6 +401,8 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
             self._hand_over("DISCONNECT", frame)
 
     def _on_event(self, frame: Frame) -> None:
+        if self.over.is_set():
+            return
         name = frame.name
         if frame.get("Unique-ID") != self._uuid:
             self.foreign_events += 1
@@ -381,6 +423,7 @@ class OutboundSession(esl.OutboundSession):  # type: ignore[misc]
             self._last_cause = frame.get("Hangup-Cause") or self._last_cause
         execution = self._executions.pop(frame.get("Application-UUID") or "", None)
         if execution is not None:
+            self._parked = True
             execution.complete(frame)
         elif not hung_up and frame.get("Application") == "socket" and _timestamp_us(frame) >= self._connected_at_us:
             # Bridged or transferred: the call is on its way to another socket.

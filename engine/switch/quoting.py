@@ -75,6 +75,11 @@ def number(text: str) -> str:
     return _matched(_NUMBER, text, "number to dial")
 
 
+def caller_number(text: str) -> str:
+    """The number to show to the called party. What is no number is not shown: a call is not lost for that."""
+    return text if _NUMBER.fullmatch(text) else "anonymous"
+
+
 def uuid(text: str) -> str:
     """A channel's or job's id."""
     return _matched(_UUID, text, "channel id")

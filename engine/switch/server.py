@@ -40,7 +40,7 @@ class OutboundServer:
         listen: tuple[str, int],
         handler: Callable[[SwitchChannel], None],
         max_sessions: int = 1000,
-        connect_deadline_s: float = 5.0,
+        connect_deadline_s: float = 10.0,
         sessions: Sessions = SESSIONS,
     ) -> None:
         self._handler = handler
@@ -71,13 +71,22 @@ class OutboundServer:
         self._server.start()
 
     def stop_accepting(self) -> None:
-        """Close the listening socket: the switch takes the next `socket` action. Sessions go on."""
+        """Close the listening socket: the switch takes the next `socket` action. Sessions go on.
+
+        Connections that the kernel has accepted already are taken too: a call whose connection is reset before anybody
+        said `connect` stays in the switch's waiting loop for ever (measured).
+        """
+        if self._server.closed:
+            return
         self._server.stop_accepting()
+        while (accepted := self._server.do_read()) is not None:
+            self._server.do_handle(*accepted)
         self._server.close()
 
     def close(self) -> None:
-        """Stop accepting and end the handlers that still run."""
-        self._server.stop(timeout=1)
+        """Stop accepting and end the handlers that still run; their calls go on in the dialplan."""
+        self.stop_accepting()
+        self._server.stop(timeout=2)
 
     def _serve(self, sock: Socket, address: Any) -> None:
         session = OutboundSession(address, sock, deadline_s=self._connect_deadline_s)
@@ -87,7 +96,9 @@ class OutboundServer:
                 self._run(session, channel)
         finally:
             self._silent.pop(session, None)
-            session.abort("the handler returned")
+            if session.session_data is not None:
+                session.stop()
+            session.abort("not a call")
 
     def _connected(self, session: OutboundSession) -> SwitchChannel | None:
         """The channel, once the switch has named it; None where it did not or where there is no place for it."""
