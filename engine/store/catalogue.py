@@ -70,10 +70,15 @@ class Catalogue(Generic[E]):
         session.flush()
         return True
 
+    def secret(self, session: Session, key: str) -> str:
+        """The secret of an entry, "" when there is none."""
+        row = session.get(self.model, key)
+        return "" if row is None else str(getattr(row, self.hidden))
+
     def secrets(self, session: Session) -> dict[str, str]:
         """The secret of each entry by its key."""
         columns = (getattr(self.model, self.key), getattr(self.model, self.hidden))
-        return dict(session.execute(select(*columns)).tuples().all())
+        return dict(session.execute(select(*columns)).all())
 
 
 def _number_row(entry: NumberRoute) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Database:
         with (
             translated(),
             self.engine.connect().execution_options(**options) as connection,
-            Session(connection) as session,
+            Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session

@@ -43,7 +43,7 @@ class RoutingStore:
                 agents=tuple(AGENTS.list(session)),
                 trunks=tuple(TRUNKS.list(session)),
                 calendars={entry.id: entry.definition for entry in CALENDARS.list(session)},
-                active_flows=dict(session.execute(select(newest.c.flow_id, newest.c.version)).tuples().all()),
+                active_flows=dict(session.execute(select(newest.c.flow_id, newest.c.version)).all()),
             )
 
     def credentials(self) -> Credentials:

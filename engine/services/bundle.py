@@ -1,0 +1,81 @@
+"""All use cases, put together from the adapters that they need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from engine.domain.ports import Clock
+from engine.services.announce import Announcer, NoAnnouncer
+from engine.services.calendars import Calendars
+from engine.services.calls import Calls
+from engine.services.changes import Changes
+from engine.services.flows import Flows
+from engine.services.health import Check, Health, database_checks
+from engine.services.keys import Keys
+from engine.services.lines import Agents, Trunks
+from engine.services.numbers import Numbers
+from engine.services.recordings import RecordingLinks, Recordings
+from engine.store.calls import CallStore
+from engine.store.database import Database
+from engine.store.recordings import RecordingStore
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00:00Z."""
+        return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the use cases take from the configuration."""
+
+    country: str = "CZ"
+    link_expiry_s: int = 300
+    bootstrap_keys: Iterable[str] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases."""
+
+    flows: Flows
+    calls: Calls
+    recordings: Recordings
+    numbers: Numbers
+    agents: Agents
+    trunks: Trunks
+    calendars: Calendars
+    keys: Keys
+    health: Health
+
+    @classmethod
+    def build(
+        cls,
+        database: Database,
+        links: RecordingLinks,
+        *,
+        announcer: Announcer | None = None,
+        checks: Mapping[str, Check] | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> Services:
+        """The use cases over one database. `checks` are those of other dependencies than the database."""
+        settings = settings or Settings()
+        changes = Changes(database, clock or SystemClock(), announcer or NoAnnouncer())
+        calls, recordings = CallStore(database), RecordingStore(database)
+        return cls(
+            flows=Flows(database, changes),
+            calls=Calls(calls, recordings),
+            recordings=Recordings(calls, recordings, links, changes, settings.link_expiry_s),
+            numbers=Numbers(database, changes, settings.country),
+            agents=Agents(database, changes, settings.country),
+            trunks=Trunks(database, changes),
+            calendars=Calendars(database, changes),
+            keys=Keys(database, changes, settings.bootstrap_keys),
+            health=Health({**database_checks(database), **(checks or {})}),
+        )

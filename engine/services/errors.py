@@ -1,0 +1,210 @@
+"""What a use case may refuse, one class a fault, each with an id that stays.
+
+    ServiceError
+    ├── NotFound
+    │   ├── FlowNotFound, FlowVersionNotFound
+    │   ├── CallNotFound, JournalNotFound, RecordingNotFound
+    │   ├── NumberNotFound, AgentNotFound, TrunkNotFound, CalendarNotFound
+    │   └── KeyNotFound
+    ├── Refused                    what was sent is at fault: `faults` say where and why
+    │   ├── FlowRefused            with `findings` in place of faults
+    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, KeyRefused
+    └── Conflict                   what was sent is well-formed, and does not go with what is there
+        ├── AgentInUse, TrunkInUse, CalendarInUse
+        └── RecordingNotStored
+
+`StoreUnavailable` and `BadData` of the store pass through as they are. HTTP is spoken at the edge only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from dialplan.faults import Fault
+from ivr_flows import Finding
+
+
+class ServiceError(Exception):
+    """Base. `id` and `title` belong to the class, `detail` to the case; `more` holds values for programs."""
+
+    id: ClassVar[str] = "error"
+    title: ClassVar[str] = "It can't be done"
+
+    def __init__(self, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.more = more
+
+
+class NotFound(ServiceError):
+    id = "not_found"
+    title = "There is no such thing"
+
+
+class FlowNotFound(NotFound):
+    id = "flow_not_found"
+    title = "There is no such flow"
+
+    def __init__(self, flow: str) -> None:
+        super().__init__(f"No flow has the id {flow!r}.")
+
+
+class FlowVersionNotFound(NotFound):
+    id = "flow_version_not_found"
+    title = "There is no such version of the flow"
+
+    def __init__(self, flow: str, version: str) -> None:
+        super().__init__(f"The flow {flow!r} has no version {version!r}.")
+
+
+class CallNotFound(NotFound):
+    id = "call_not_found"
+    title = "There is no such call"
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"No call that is over has the id {call_id!r}.")
+
+
+class JournalNotFound(NotFound):
+    id = "journal_not_found"
+    title = "The call's journal is not kept"
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"The journal of the call {call_id!r} is not, or no longer, kept.")
+
+
+class RecordingNotFound(NotFound):
+    id = "recording_not_found"
+    title = "There is no such recording"
+
+    def __init__(self, call_id: str, recording: str | None = None) -> None:
+        what = "no recording" if recording is None else f"no recording {recording!r}"
+        super().__init__(f"The call {call_id!r} has {what}.")
+
+
+class NumberNotFound(NotFound):
+    id = "number_not_found"
+    title = "There is no such number"
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(f"No flow answers {pattern!r}.")
+
+
+class AgentNotFound(NotFound):
+    id = "agent_not_found"
+    title = "There is no such agent"
+
+    def __init__(self, agent: str) -> None:
+        super().__init__(f"No agent has the id {agent!r}.")
+
+
+class TrunkNotFound(NotFound):
+    id = "trunk_not_found"
+    title = "There is no such trunk"
+
+    def __init__(self, trunk: str) -> None:
+        super().__init__(f"No trunk has the id {trunk!r}.")
+
+
+class CalendarNotFound(NotFound):
+    id = "calendar_not_found"
+    title = "There is no such calendar"
+
+    def __init__(self, calendar: str) -> None:
+        super().__init__(f"No calendar has the id {calendar!r}.")
+
+
+class KeyNotFound(NotFound):
+    id = "key_not_found"
+    title = "There is no such key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"No key in force has the id {key!r}.")
+
+
+class Refused(ServiceError):
+    id = "refused"
+    title = "What was sent can't be used"
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        words = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"{words}: " + "; ".join(map(str, self.faults)))
+
+
+class NumberRefused(Refused):
+    id = "number_refused"
+    title = "The number can't be used"
+
+
+class AgentRefused(Refused):
+    id = "agent_refused"
+    title = "The agent can't be used"
+
+
+class TrunkRefused(Refused):
+    id = "trunk_refused"
+    title = "The trunk can't be used"
+
+
+class CalendarRefused(Refused):
+    id = "calendar_refused"
+    title = "The calendar can't be used"
+
+
+class KeyRefused(Refused):
+    id = "key_refused"
+    title = "The key can't be made"
+
+
+class FlowRefused(Refused):
+    id = "flow_refused"
+    title = "The flow can't run"
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(())
+        errors = sum(finding.severity == "error" for finding in self.findings)
+        words = "1 error" if errors == 1 else f"{errors} errors"
+        self.detail = f"{words}, {len(self.findings) - errors} warnings; each is in findings."
+
+
+class Conflict(ServiceError):
+    id = "conflict"
+    title = "It does not go with what is there"
+
+
+class _InUse(Conflict):
+    noun: ClassVar[str] = ""
+
+    def __init__(self, name: str, users: Iterable[str]) -> None:
+        self.users = tuple(users)
+        super().__init__(f"The {self.noun} {name!r} is used by {', '.join(self.users)}.", used_by=list(self.users))
+
+
+class AgentInUse(_InUse):
+    id = "agent_in_use"
+    title = "The agent is in use"
+    noun = "agent"
+
+
+class TrunkInUse(_InUse):
+    id = "trunk_in_use"
+    title = "The trunk is in use"
+    noun = "trunk"
+
+
+class CalendarInUse(_InUse):
+    id = "calendar_in_use"
+    title = "The calendar is in use"
+    noun = "calendar"
+
+
+class RecordingNotStored(Conflict):
+    id = "recording_not_stored"
+    title = "The recording is not in storage"
+
+    def __init__(self, recording: str, state: str, reason: str) -> None:
+        why = f": {reason}" if reason else ""
+        super().__init__(f"The recording {recording!r} is {state}{why}.", recording=recording, state=state)

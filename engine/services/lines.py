@@ -1,0 +1,134 @@
+"""Agents and trunks: what registers at the switch, or the switch at it. Checked by the rules of `dialplan.settings`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from dialplan.faults import Fault
+from dialplan.numbers import NumberKind, normalise
+from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
+from engine.domain.routing import AgentEntry, TrunkEntry
+from engine.services.changes import Actor, Changes
+from engine.services.errors import AgentInUse, AgentNotFound, AgentRefused, TrunkInUse, TrunkNotFound, TrunkRefused
+from engine.services.flows import active_users
+from engine.services.routing_data import RoutingData, within
+from engine.store.catalogue import AGENTS, NUMBERS, TRUNKS
+from engine.store.database import Database
+from engine.store.flows import FlowStore
+
+_ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""What flows may refer to (`ivr_flows`), as long as the switch's names may be."""
+
+
+class Agents(RoutingData[AgentEntry]):
+    """The use cases around agents."""
+
+    name = "agent"
+    catalogue = AGENTS
+    not_found = AgentNotFound
+
+    def __init__(self, database: Database, changes: Changes, country: str) -> None:
+        super().__init__(database, changes)
+        self._country = country
+
+    def put(self, agent: AgentEntry, by: Actor, password: str | None = None) -> bool:
+        """Writes an agent; `password` None keeps the SIP password. Whether it is new. Raises AgentRefused."""
+        with self._changes.of_routing(by, "agent.put", f"agent:{agent.id}") as change:
+            kept = AGENTS.secret(change.session, agent.id)
+            faults = self._faults(change.session, agent, kept if password is None else password)
+            if faults:
+                raise AgentRefused(faults)
+            change.detail["password"] = "kept" if password is None else "set"
+            return AGENTS.put(change.session, agent, password)
+
+    def check_unused(self, session: Session, key: str) -> None:
+        """Raises AgentInUse."""
+        users = active_users(FlowStore(self._database), "agent", key)
+        if users:
+            raise AgentInUse(key, users)
+
+    def _faults(self, session: Session, agent: AgentEntry, password: str) -> Sequence[Fault]:
+        faults = _id_faults(agent.id)
+        faults += within("agents[0]", _settings(agents=(Agent(agent.id, password, agent.name),)).faults())
+        if not agent.name:
+            faults.append(Fault("name", "is empty"))
+        if agent.number:
+            found = normalise(agent.number, self._country)
+            if found.kind is not NumberKind.EXTENSION or found.value != agent.number:
+                faults.append(Fault("number", f'"{agent.number}" is not an internal number'))
+            taken = [each.id for each in AGENTS.list(session) if each.number == agent.number and each.id != agent.id]
+            faults += [Fault("number", f'"{agent.number}" is the number of {other} too') for other in taken]
+        return faults
+
+
+class Trunks(RoutingData[TrunkEntry]):
+    """The use cases around trunks."""
+
+    name = "trunk"
+    catalogue = TRUNKS
+    not_found = TrunkNotFound
+
+    def put(self, trunk: TrunkEntry, by: Actor, password: str | None = None) -> bool:
+        """Writes a trunk; `password` None keeps the one it has. Whether it is new. Raises TrunkRefused."""
+        with self._changes.of_routing(by, "trunk.put", f"trunk:{trunk.id}") as change:
+            kept = TRUNKS.secret(change.session, trunk.id)
+            faults = _trunk_faults(trunk, kept if password is None else password)
+            if faults:
+                raise TrunkRefused(faults)
+            change.detail["password"] = "kept" if password is None else "set"
+            return TRUNKS.put(change.session, trunk, password)
+
+    def check_unused(self, session: Session, key: str) -> None:
+        """Raises TrunkInUse."""
+        users = active_users(FlowStore(self._database), "trunk", key)
+        users += [f"number {route.pattern}" for route in NUMBERS.list(session) if route.trunk == key]
+        if users:
+            raise TrunkInUse(key, users)
+
+
+def _trunk_faults(trunk: TrunkEntry, password: str) -> list[Fault]:
+    line = Trunk(
+        name=trunk.id,
+        proxy=trunk.proxy,
+        username=trunk.username,
+        password=password,
+        register=trunk.register,
+        prefix=trunk.prefix,
+        networks=trunk.networks,
+        ping_s=trunk.ping_s,
+    )
+    faults = _id_faults(trunk.id) + within("trunks[0]", _settings(trunks=(line,)).faults())
+    if trunk.max_channels is not None and trunk.max_channels < 1:
+        faults.append(Fault("max_channels", f"{trunk.max_channels} is not a limit (1 and more, null for none)"))
+    if trunk.caller_id and not re.fullmatch(r"[+]?[0-9]{2,15}", trunk.caller_id):
+        faults.append(Fault("caller_id", f'"{trunk.caller_id}" is not a number'))
+    return [fault for fault in faults if fault.place != "name"]
+
+
+def _id_faults(name: str) -> list[Fault]:
+    if _ID.fullmatch(name):
+        return []
+    return [Fault("id", f'"{name}" is not an id: a small letter, then small letters, digits, dashes, underscores')]
+
+
+def _settings(agents: tuple[Agent, ...] = (), trunks: tuple[Trunk, ...] = ()) -> RenderSettings:
+    """Settings of which only the agents and trunks matter: the switch's own rules for them are to be asked."""
+    return RenderSettings(
+        engines=(),
+        event_socket=EventSocket(""),
+        sip_external=SipListen("127.0.0.1", 5080),
+        sip_internal=SipListen("127.0.0.1", 5060),
+        rtp=Rtp("127.0.0.1"),
+        domain="",
+        agents=agents,
+        trunks=trunks,
+        recordings_dir="/",
+        prompts_dir="/",
+        log_dir="/",
+        db_dir="/",
+        run_dir="/",
+        fallback_prompt="",
+    )

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.store.spool import Spool, SpoolBusy, SpoolDamaged, SpoolError, SpoolFull
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = Spool(tmp_path / "spool")
+    yield made
+    made.close()
+
+
+def again(spool: Spool) -> Spool:
+    """The spool as the next process opens it."""
+    spool.close()
+    return Spool(spool.directory)
+
+
+def names(spool: Spool) -> list[tuple[str, str]]:
+    return [(item.kind, item.id) for item in spool.pending()]
+
+
+@pytest.mark.req("R83", "R90")
+def test_items_wait_in_the_order_in_which_they_came(spool: Spool) -> None:
+    for number in range(12):
+        spool.put("call", f"c{number}", str(number).encode())
+    spool.done(spool.pending()[0])
+    assert names(spool) == [("call", f"c{number}") for number in range(1, 12)]
+    assert [spool.read(item) for item in spool.pending()] == [str(number).encode() for number in range(1, 12)]
+
+
+@pytest.mark.req("R83", "R90")
+def test_the_next_process_finds_what_waits_and_puts_after_it(spool: Spool) -> None:
+    spool.put("call", "c1", b"1")
+    last = spool.put("call", "c2", b"2")
+    spool.reject(last, "why")
+    reopened = again(spool)
+    reopened.put("call", "c3", b"3")
+    assert names(reopened) == [("call", "c1"), ("call", "c3")]
+    assert reopened.pending()[-1].number > last.number
+    reopened.close()
+
+
+@given(
+    kind=st.text(max_size=8),
+    item_id=st.text(st.characters(codec="utf-8"), max_size=20),
+    payload=st.binary(max_size=200),
+)
+def test_any_kind_id_and_payload_come_back(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, item_id: str, payload: bytes
+) -> None:
+    spool = Spool(tmp_path_factory.mktemp("spool"))
+    spool.put(kind, item_id, payload)
+    (item,) = spool.pending()
+    assert (item.kind, item.id, spool.read(item)) == (kind, item_id, payload)
+    spool.close()
+
+
+def test_an_id_that_makes_no_file_name_is_refused(spool: Spool) -> None:
+    with pytest.raises(SpoolError, match="too long"):
+        spool.put("call", "x" * 300, b"")
+    assert names(spool) == []
+
+
+def test_a_second_process_is_kept_out(spool: Spool) -> None:
+    with pytest.raises(SpoolBusy):
+        Spool(spool.directory)
+    again(spool).close()
+
+
+def test_half_written_files_of_a_killed_process_are_removed(spool: Spool) -> None:
+    (spool.directory / ".0000000000000007.1234.tmp").write_bytes(b"half")
+    (spool.directory / "notes.txt").write_text("not ours")
+    reopened = again(spool)
+    assert sorted(path.name for path in spool.directory.iterdir()) == [".lock", "notes.txt", "rejected"]
+    assert names(reopened) == []
+    reopened.close()
+
+
+def fails(number: int, *, after: int = 0) -> Callable[..., Any]:
+    """A system call that fails from its call number `after` on."""
+    calls = iter(range(10_000))
+
+    def call(real: Callable[..., Any], *arguments: Any) -> Any:
+        if next(calls) >= after:
+            raise OSError(number, os.strerror(number))
+        return real(*arguments)
+
+    return call
+
+
+@pytest.mark.req("R83", "R90")
+@pytest.mark.parametrize(
+    ("system_call", "after"), [("open", 0), ("write", 0), ("write", 1), ("fsync", 0), ("rename", 0), ("fsync", 1)]
+)
+@pytest.mark.parametrize(("number", "expected"), [(errno.ENOSPC, SpoolFull), (errno.EIO, SpoolError)])
+def test_a_put_that_fails_leaves_nothing_and_can_be_made_again(
+    spool: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+    system_call: str,
+    after: int,
+    number: int,
+    expected: type[SpoolError],
+) -> None:
+    real_write, real_call, broken = os.write, getattr(os, system_call), fails(number, after=after)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda descriptor, content: real_write(descriptor, content[:10]))
+        inner = os.write if system_call == "write" else real_call
+        patched.setattr(os, system_call, lambda *arguments: broken(inner, *arguments))
+        with pytest.raises(expected):
+            spool.put("call", "c1", b"payload")
+    assert sorted(path.name for path in spool.directory.iterdir()) == [".lock", "rejected"]
+    spool.put("call", "c1", b"payload")
+    assert [spool.read(item) for item in spool.pending()] == [b"payload"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"callwright-spool 1 00\npayload", b"\0" * 100])
+def test_a_damaged_item_is_noticed(spool: Spool, damage: bytes) -> None:
+    item = spool.put("call", "c1", b"payload")
+    (spool.directory / item.name).write_bytes(damage)
+    with pytest.raises(SpoolDamaged):
+        spool.read(item)
+
+
+def test_what_was_rejected_can_be_put_back_in_line(spool: Spool) -> None:
+    first, second = spool.put("call", "c1", b"1"), spool.put("call", "c2", b"2")
+    where = spool.reject(first, "no such flow")
+    assert where.read_bytes().endswith(b"1")
+    assert where.with_name(where.name + ".reason").read_text() == "no such flow\n"
+    assert spool.pending() == [second]
+    assert spool.requeue() == 1
+    assert spool.pending() == [first, second]
+    assert list(spool.rejected_directory.iterdir()) == []
+
+
+def test_an_item_is_put_aside_even_when_there_is_no_room_for_the_reason(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = spool.put("call", "c1", b"1")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert spool.reject(item, "why").exists()
+    assert spool.pending() == []
+
+
+def test_puts_of_several_threads_are_all_kept(spool: Spool) -> None:
+    def put(who: int) -> None:
+        for number in range(20):
+            spool.put("call", f"{who}-{number}", b"x")
+
+    threads = [threading.Thread(target=put, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    waiting = [item.id for item in spool.pending()]
+    assert len(waiting) == 80
+    for who in range(4):
+        own = [item_id for item_id in waiting if item_id.startswith(f"{who}-")]
+        assert own == [f"{who}-{number}" for number in range(20)]
+
+
+@pytest.mark.req("R83", "R90", "R124")
+def test_what_put_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        from engine.store.spool import Spool
+        spool = Spool(sys.argv[1])
+        for number in range(100_000):
+            spool.put("call", f"c{number}", b"x" * 5000)
+            print(number, flush=True)
+        """
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= 50:
+                process.send_signal(signal.SIGKILL)
+                break
+        acknowledged = max([50, *(int(line) for line in process.stdout if line.endswith("\n"))])
+    spool = Spool(tmp_path)
+    waiting = spool.pending()
+    assert [item.id for item in waiting][: acknowledged + 1] == [f"c{number}" for number in range(acknowledged + 1)]
+    assert {spool.read(item) for item in waiting} == {b"x" * 5000}
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")] == []
+    spool.close()
+
+
+def test_the_disks_work_can_be_done_elsewhere(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def offload(work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        seen.append("done")
+
+    woken = threading.Event()
+    spool = Spool(tmp_path, offload=offload, wake_event=woken)
+    spool.put("call", "c1", b"1")
+    assert (seen, woken.is_set(), names(spool)) == (["done"], True, [("call", "c1")])
+    spool.close()
