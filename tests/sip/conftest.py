@@ -1,0 +1,141 @@
+"""The whole system under test, once for the run, on the switch of the run; callers and agents are real SIP phones."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from callwright.client import Client, path
+from callwright.demo.run import demo_flow
+from callwright.local.provision import provision
+from callwright.local.stack import Stack, SwitchKind
+from labswitch.phone import Behaviour, Phone
+from labswitch.phone_call import PhoneCall
+
+MAIN_NUMBER = "+420221234567"
+BROKEN_NUMBER = "+420221234568"
+UNKNOWN_NUMBER = "+420221234999"
+WITHIN_S = 15.0
+
+
+def broken_flow() -> dict[str, Any]:
+    """A flow whose first prompt was never uploaded."""
+    return {
+        "schema": "callwright/flow/1",
+        "id": "broken",
+        "name": "A prompt is missing",
+        "kind": "inbound",
+        "languages": ["en"],
+        "entry": "answer",
+        "prompts": {"gone": {"en": "prompts/gone.wav"}, "bye": {"en": "general/en/goodbye.wav"}},
+        "nodes": {
+            "answer": {"type": "answer", "exits": {"next": "gone"}},
+            "gone": {"type": "play", "prompts": ["gone"], "exits": {"done": "hangup", "error": "sorry"}},
+            "sorry": {"type": "play", "prompts": ["bye"], "exits": {"done": "hangup", "error": "hangup"}},
+            "hangup": {"type": "hangup"},
+        },
+    }
+
+
+class System:
+    """The running system, and the people on its phones."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.api = Client(stack.api_url, stack.api_key)
+        self._callers = itertools.count(1)
+        self._phones: list[Phone] = []
+
+    def new_caller(self) -> str:
+        """A number that no other test calls from."""
+        return f"+4206020{next(self._callers):05d}"
+
+    def phone(self, number: str) -> Phone:
+        """A caller's phone; hung up and closed at the end of the test."""
+        phone = Phone(number, domain="trunk.invalid")
+        self._phones.append(phone)
+        return phone
+
+    def call(self, number: str = MAIN_NUMBER, caller: str | None = None, **options: Any) -> PhoneCall:
+        """Somebody calls in over the trunk."""
+        line = self.stack.sip_external
+        return self.phone(caller or self.new_caller()).call(number, to=(line.host, line.port), **options)
+
+    def agent(self, behaviour: Behaviour, index: int = 0) -> Phone:
+        """An agent's phone, registered."""
+        account = self.stack.agents[index]
+        inside = self.stack.sip_internal
+        phone = Phone(
+            account.id,
+            domain=self.stack.config.dialplan.domain,
+            registrar=(inside.host, inside.port),
+            password=account.password,
+            behaviour=behaviour,
+        )
+        self._phones.append(phone)
+        phone.register()
+        return phone
+
+    def put_down_phones(self) -> None:
+        for phone in self._phones:
+            if phone.registered:
+                phone.unregister()
+            phone.close()
+        self._phones.clear()
+
+    def record(self, caller: str, ready: Callable[[dict[str, Any]], bool] = lambda call: True) -> dict[str, Any]:
+        """The one record of the caller's call, once it is there and `ready`. Fails when there is more than one."""
+        deadline = time.monotonic() + WITHIN_S
+        pause = threading.Event()
+        while True:
+            listed = self.api.get("/calls", caller=caller)["calls"]
+            assert len(listed) <= 1, f"{len(listed)} records of one call"
+            if listed:
+                call: dict[str, Any] = self.api.get(path("calls", listed[0]["call_id"]))
+                if ready(call):
+                    return call
+            assert time.monotonic() < deadline, f"no record of {caller} within {WITHIN_S} s: {listed}"
+            pause.wait(0.1)  # the API tells nobody that a record has come
+
+
+@pytest.fixture(scope="session")
+def stack(switch: SwitchKind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything, with two engines."""
+    with Stack(switch=switch, state_dir=tmp_path_factory.mktemp("system"), engines=2) as running:
+        client = Client(running.api_url, running.api_key)
+        provision(client, running.agents, MAIN_NUMBER, flow=demo_flow(), language="en")
+        provision(client, (), BROKEN_NUMBER, flow=broken_flow(), language="en")
+        yield running
+        running.check()
+
+
+@pytest.fixture
+def system(stack: Stack) -> Iterator[System]:
+    """The system; phones that a test leaves behind are put down."""
+    stack.check()
+    running = System(stack)
+    yield running
+    running.put_down_phones()
+
+
+def nodes(call: dict[str, Any]) -> list[str]:
+    """The path of a call, node by node."""
+    return [visit["node"] for visit in call["path"]]
+
+
+def listens_to_the_welcome(call: PhoneCall) -> None:
+    """Until the first prompt can be heard."""
+    call.wait_answered(WITHIN_S)
+    call.wait_heard_any(WITHIN_S)
+
+
+def chooses(call: PhoneCall, key: str) -> None:
+    """Hears the welcome out, and presses a key."""
+    listens_to_the_welcome(call)
+    call.wait_heard_silence(WITHIN_S, 0.5)
+    call.press(key)
