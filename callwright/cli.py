@@ -125,7 +125,7 @@ def engine(context: click.Context) -> None:
 def api(context: click.Context, workers: int, threads: int) -> None:
     """Serve the admin API, under gunicorn, at api.listen."""
     config = _load(context)
-    config.require("database.url", "redis.url")
+    config.require("database.url", "redis.url", "s3.endpoint_url")
     if context.obj:
         os.environ["CALLWRIGHT_CONFIG"] = str(context.obj.absolute())
     _python(
@@ -140,7 +140,6 @@ def api(context: click.Context, workers: int, threads: int) -> None:
 def recordings(context: click.Context) -> None:
     """Bring recordings from the switch's disk to object storage; repair and retention."""
     config = _load(context)
-    config.require("database.url", "redis.url", "s3.endpoint_url")
     from recordings import worker
 
     sys.exit(worker.run(config))
@@ -278,7 +277,7 @@ def flow_schema() -> None:
     """Print the JSON Schema of flows, for editors."""
     from ivr_flows import schema
 
-    click.echo(json.dumps(schema.schema(), indent=2, ensure_ascii=False))
+    click.echo(schema.as_text(), nl=False)
 
 
 @cli.command()
@@ -307,6 +306,14 @@ def config_check(context: click.Context) -> None:
 def config_show(context: click.Context) -> None:
     """Print what is in force, secrets hidden."""
     click.echo(json.dumps(_shown(_load(context)), indent=2, ensure_ascii=False))
+
+
+@configuration.command("reference")
+def config_reference() -> None:
+    """Print every field with its default, as in docs/operations.md."""
+    from callwright import reference
+
+    click.echo(reference.config_reference())
 
 
 def _shown(value: Any) -> Any:

@@ -104,4 +104,3 @@ def table(stack: Stack, number: str) -> Table:
     shown.add_row("configuration", escape(str(stack.config_file)))
     shown.add_row("logs", escape(str(stack.log_dir)))
     return shown
-

@@ -54,7 +54,7 @@ def _calendar(item: object, place: str, faults: Collector) -> Calendar | None:
     values = _object(item, place, known, faults, required=("id", "time_zone"))
     if values is None:
         return None
-    identity = _text(values.get("id", ""), f"{place}.id", faults)
+    identity = _text(values["id"], f"{place}.id", faults) if "id" in values else ""
     zone = _zone(values["time_zone"], f"{place}.time_zone", faults) if "time_zone" in values else None
     weekly = _weekly(values.get("weekly", {}), f"{place}.weekly", faults)
     country, subdivision = _holidays(values.get("holidays"), f"{place}.holidays", faults)

@@ -37,7 +37,8 @@ CONGESTION_TONE = "tone_stream://%(330,330,425);loops=6"
 """Follows the apology, and is all that a caller hears when the prompt's file is missing: about 4 s."""
 
 _PREPROCESSOR = "x-pre-process"
-_BREAKS = "\u2028\u2029"
+_NO_XML = "\u2028\u2029\ufffe\uffff"
+"""Line breaks of Unicode, and what no XML may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def element(tag: str, **attributes: str) -> etree._Element:
 
 def refusal(value: str) -> str:
     """Why FreeSWITCH would read `value` as more than text; empty when it would not."""
-    if any(unicodedata.category(char) in ("Cc", "Cs") or char in _BREAKS for char in value):
+    if any(unicodedata.category(char) in ("Cc", "Cs") or char in _NO_XML for char in value):
         return "holds a line break or another control character"
     if "${" in value:
         return "holds ${, which FreeSWITCH replaces"

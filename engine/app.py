@@ -97,7 +97,11 @@ class App:
             self._journal, clock, ids, flows, media, self._routing.at, Calendars(), recorder, self._conversations
         )
         admission = Admission(
-            self._routing.current, clock, config.engine.default_country, config.engine.default_language
+            self._routing.current,
+            self._routing.refresh,
+            clock,
+            config.engine.default_country,
+            config.engine.default_language,
         )
         self._services = SessionServices(name, tools, self._register, outbox, admission)
         self._janitor = Janitor(name, self._journal, self._register, outbox, self._controls, clock)

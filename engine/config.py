@@ -119,9 +119,9 @@ class Engine(Section):
     drain_timeout_s: Seconds = 300
     """After SIGTERM: how long running calls may go on before they are handed to another engine."""
     state_dir: Place = Path(".callwright")
-    """What must outlive the process: spools of journals and call records, and all of `callwright up`."""
+    """What must outlive the process: spools of journals and call records; all data of `callwright up`."""
     prompts_dir: Place = Field(default_factory=lambda data: data.get("state_dir", Path()) / "prompts")
-    """Prompts as the switch reads them: `<language>/<name>.wav`. Default: `prompts` in `state_dir`."""
+    """The customer's prompts; flows name files below it. The switch reads them. Default: `prompts` in `state_dir`."""
     recordings_dir: Place = Field(default_factory=lambda data: data.get("state_dir", Path()) / "recordings")
     """Where the switch writes recordings until they are stored. Default: `recordings` in `state_dir`."""
     default_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CZ"

@@ -12,7 +12,18 @@ from ivr_flows.call import CallData
 from ivr_flows.checks import World
 from ivr_flows.findings import Finding, FlowInvalid
 from ivr_flows.flow import Flow
-from ivr_flows.loading import check, load
+from ivr_flows.loading import check, load, load_stored
 from ivr_flows.program import FlowOutcome, FlowSource
 
-__all__ = ["CallData", "Finding", "Flow", "FlowInvalid", "FlowOutcome", "FlowSource", "World", "check", "load"]
+__all__ = [
+    "CallData",
+    "Finding",
+    "Flow",
+    "FlowInvalid",
+    "FlowOutcome",
+    "FlowSource",
+    "World",
+    "check",
+    "load",
+    "load_stored",
+]

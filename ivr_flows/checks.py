@@ -30,7 +30,7 @@ class World(Protocol):
 def check(draft: Draft, world: World | None = None) -> list[Finding]:
     """All findings, those of the form first. Each that names a node has the path to it."""
     graph = draft.graph()
-    entry = draft.parts.get("entry")
+    entry = draft.parts.get("entry") if draft.nodes else None
     found = list(draft.findings)
     for part in (_targets, _nodes, _expressions, _undefined_prompts, _prompts, _variables):
         found += part(draft)
@@ -38,8 +38,7 @@ def check(draft: Draft, world: World | None = None) -> list[Finding]:
         found += _world(draft, world)
     found = _placed(draft, found)
     if entry is not None and entry not in draft.nodes:
-        hint = did_you_mean(entry, draft.nodes) or "; name one of the nodes"
-        found.append(Finding("error", "unknown_entry", None, "entry", f"there is no node '{entry}'{hint}"))
+        found.append(_unknown_entry(draft, entry))
     elif entry is not None:
         found += _reached(draft, graph, entry)
         found += _unset(draft, graph, entry)
@@ -48,6 +47,18 @@ def check(draft: Draft, world: World | None = None) -> list[Finding]:
         before = graph.reach(entry)
         found = [replace(each, path=each.path or way(before, each.node or "")) for each in found]
     return found
+
+
+def check_form(draft: Draft) -> list[Finding]:
+    """Only what keeps a flow from running: errors of its form, and an entry or exits that lead to no node."""
+    found = [each for each in [*draft.findings, *_targets(draft)] if each.severity == "error"]
+    entry = draft.parts.get("entry") if draft.nodes else None
+    return found if entry is None or entry in draft.nodes else [*found, _unknown_entry(draft, entry)]
+
+
+def _unknown_entry(draft: Draft, entry: str) -> Finding:
+    hint = did_you_mean(entry, draft.nodes) or "; name one of the nodes"
+    return _error("unknown_entry", None, "entry", f"there is no node '{entry}'{hint}")
 
 
 def _error(code: str, node: str | None, place: str | None, message: str, path: Way = ()) -> Finding:

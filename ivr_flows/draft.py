@@ -113,9 +113,10 @@ def _read_part(made: Draft, name: str, value: Any) -> None:
         made.parts[name] = adapter.validate_json(source, strict=True)
     except ValidationError as error:
         wrong = explain(error, (), name)
+        too_many = any(each["type"] == "too_long" and not each["loc"] for each in error.errors())
         if name in _BY_ITEM and isinstance(value, dict):
-            made.parts[name] = _items(adapter, value)
-        elif name == "nodes" and isinstance(value, dict):
+            made.parts[name] = dict.fromkeys(value) if too_many else _items(adapter, value)
+        elif name == "nodes" and isinstance(value, dict) and not too_many:
             made.parts[name] = {key: item for key, item in value.items() if isinstance(item, dict)}
         for each in wrong:
             made.error(each.code, None, each.field, each.message)

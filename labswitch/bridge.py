@@ -180,7 +180,7 @@ def uuid_bridge(channel: Channel, peer: Channel) -> bool:
     for one, two in ((channel, peer), (peer, channel)):
         source = f"{now_us // 1_000_000}:{channel.switch.new_uuid()}:uuid_br:{two.uuid}"
         one.profile.transfer_source = source
-        one.set("transfer_history", source)
+        one.push("transfer_history", source)
         one.set("transfer_source", source)
         one.stop_loops = True
     channel.uuid_bridge_to, peer.uuid_bridge_to = peer, None
@@ -195,6 +195,9 @@ async def on_soft_execute(channel: Channel) -> None:
     """Wait until the other has come here too, then bridge. The one that was bridged to only waits."""
     peer, channel.uuid_bridge_to = channel.uuid_bridge_to, None
     if peer is None:
+        return
+    if not peer.up:
+        _orphaned(channel)
         return
     while peer.up and channel.up and not channel.moving:
         if peer.running_state is State.RESET and peer.state is State.RESET:
@@ -218,11 +221,12 @@ def _missed(channel: Channel, peer: Channel) -> None:
     """One of the two went away before they met: neither is left alone in silence."""
     if channel.moving:
         return
-    if not channel.ready:
-        peer.hangup("DESTINATION_OUT_OF_ORDER")
-    elif peer.uuid in channel.switch.channels:
-        channel.hangup("DESTINATION_OUT_OF_ORDER")
-    elif is_true(channel.variables.get("park_after_bridge")):
+    (channel if channel.ready else peer).hangup("DESTINATION_OUT_OF_ORDER")
+
+
+def _orphaned(channel: Channel) -> None:
+    """The other had hung up before the bridge began: the variables that decide after a bridge decide now."""
+    if is_true(channel.variables.get("park_after_bridge")):
         channel.set_state(State.PARK)
     elif where := channel.variables.get("transfer_after_bridge"):
         transfer_after_bridge(channel, where)

@@ -71,6 +71,7 @@ class Channel:
         """The channel is not destroyed before these are done (sockets that linger)."""
 
         self.application = self.application_data = ""
+        self._last = ("", "")
         self.extension: deque[Action] = deque()
         self.private_events: deque[dict[str, str]] = deque()
         self.event_lock = 0
@@ -106,6 +107,14 @@ class Channel:
         self.variables.pop(name, None)
         if value is not None:
             self.variables[name] = value
+
+    def push(self, name: str, value: str) -> None:
+        """Add to a variable that keeps all its values: `ARRAY::one|:two`."""
+        before = self.variables.get(name)
+        if before is not None:
+            before = before if before.startswith("ARRAY::") else f"ARRAY::{before}"
+            value = f"{before}|:{value}"
+        self.set(name, value)
 
     def get(self, name: str) -> str | None:
         """A variable, or a field of the caller's profile, or a global variable of the configuration."""
@@ -148,6 +157,16 @@ class Channel:
         if self.hangup_cause:
             return "hangup"
         return "answered" if self.answered else "early" if self.early else "ringing"
+
+    @property
+    def listed_state(self) -> str:
+        """What `show channels` shows: the last state before the hangup, for as long as the channel is listed."""
+        return self._last[0] or self.running_state.label
+
+    @property
+    def listed_call_state(self) -> str:
+        """Likewise."""
+        return self._last[1] or self.call_state
 
     @property
     def partner(self) -> Channel | None:
@@ -313,6 +332,7 @@ class Channel:
                 partner.set("last_bridge_proto_specific_hangup_cause", proto)
         if "last_bridge_to" in self.variables:
             self.set("last_bridge_role", "originator" if self.other_type == "originatee" else "originatee")
+        self._last = self.listed_state, self.listed_call_state
         self.hangup_cause = cause
         self.profile.times.hangup = self.switch.clock.now_us()
         self.state = State.HANGUP

@@ -244,11 +244,11 @@ def _users(root: etree._Element) -> tuple[User, ...]:
     for domain in root.iter("domain"):
         if domain.find("user") is None and domain.find("groups") is None and domain.find("users") is None:
             continue  # sofia.conf has `domain` elements of another kind
-        shared = _params(domain, "variables")
+        shared, common = _params(domain, "variables"), _params(domain, "params")
         for element in domain.iter("user"):
             if element.get("type") == "pointer":
                 continue
-            params, variables = _params(element, "params"), {**shared, **_params(element, "variables")}
+            params, variables = {**common, **_params(element, "params")}, {**shared, **_params(element, "variables")}
             found.append(
                 User(
                     name=element.get("id", ""),

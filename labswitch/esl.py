@@ -58,11 +58,12 @@ class Connection:
         self.switch = switch
         self.channel = channel
         self.full = full
-        self.authenticated = channel is not None
+        self.outbound = self.authenticated = channel is not None
         self.connected = False
         """`connect` was said: the channel may be parked."""
         self.finished = False
         self.running = True
+        self.listening = False
         self.json = False
         self.names: set[str] = set()
         self.subclasses: set[str] = set()
@@ -116,7 +117,7 @@ class Connection:
             self._over.cancel()
         self.send_goodbye()
         self._writer.close()
-        if self.channel is not None:
+        if self.outbound and self.channel is not None:
             self._let_go(self.channel)
         self.finished = True
         if self._hold is not None and not self._hold.done():
@@ -203,9 +204,10 @@ class Connection:
         passes = True
         if self.filters:
             passes = _filtered(event, self.filters)
-        if self.my_events and self.channel is not None:
-            passes = passes and event.get("Unique-ID") == self.channel.uuid
-            passes = passes or event.get("Job-Owner-UUID") == self.channel.uuid
+        if self.my_events:
+            mine = self.channel.uuid if self.channel is not None else ""
+            passes = passes and event.get("Unique-ID") == mine
+            passes = passes or (bool(mine) and event.get("Job-Owner-UUID") == mine)
         return passes
 
     def channel_ending(self, channel: Channel) -> None:

@@ -30,7 +30,7 @@ async def perform(connection: Connection, command: Command) -> str | None:
     if not connection.authenticated:
         return _authenticate(connection, word, rest)
     handler = _HANDLERS.get(word)
-    if handler is None or (word in _FULL_ONLY and connection.channel is not None and not connection.full):
+    if handler is None or (word in _FULL_ONLY and connection.outbound and not connection.full):
         return "-ERR command not found"
     return await handler(connection, command, rest)
 
@@ -45,7 +45,7 @@ def _authenticate(connection: Connection, word: str, rest: str) -> str:
 
 async def _connect(connection: Connection, command: Command, rest: str) -> str | None:
     channel = connection.channel
-    if channel is None:
+    if channel is None or not connection.outbound:
         return "-ERR command not found"
     event = channel.data_event(prefix_profile=True)
     event.headers += [
@@ -64,10 +64,10 @@ async def _myevents(connection: Connection, command: Command, rest: str) -> str 
         return "-ERR aready enabled."  # FreeSWITCH's spelling
     if connection.channel is None:
         words = rest.split()
+        # FreeSWITCH says +OK to an unknown uuid, too; nothing is ever delivered then.
         connection.channel = connection.switch.find(words[0]) if words else None
-        if connection.channel is None:
-            return "-ERR invalid uuid"
     connection.names |= MYEVENTS
+    connection.listening = True
     connection.my_events = True
     connection.json = "json" in rest.lower() or connection.json
     return "+OK Events Enabled"
@@ -83,6 +83,7 @@ async def _event(connection: Connection, command: Command, rest: str) -> str | N
     if not names:
         return "-ERR no keywords supplied"
     connection.names |= names
+    connection.listening = True
     connection.subclasses |= subclasses
     return f"+OK event listener enabled {'json' if connection.json else 'plain'}"
 
@@ -110,18 +111,22 @@ async def _nixevent(connection: Connection, command: Command, rest: str) -> str 
         connection.subclasses -= subclasses
         names.discard("CUSTOM")
     connection.names -= names
+    connection.listening = True
     return "+OK events nixed"
 
 
 async def _noevents(connection: Connection, command: Command, rest: str) -> str | None:
-    if not connection.names:
+    if not connection.listening:
         return "-ERR not listening for events"
+    connection.listening = False
     connection.names.clear()
     connection.subclasses.clear()
     return "+OK no longer listening for events"
 
 
 async def _filter(connection: Connection, command: Command, rest: str) -> str | None:
+    if not rest:
+        return "-ERR command not found"
     name, _, value = rest.partition(" ")
     if name.lower() == "delete" and value:
         name, _, value = value.partition(" ")
@@ -209,7 +214,7 @@ async def _nolinger(connection: Connection, command: Command, rest: str) -> str 
 async def _getvar(connection: Connection, command: Command, rest: str) -> str | None:
     if connection.channel is None:
         return "-ERR command not found"
-    return connection.channel.get(rest) or ""
+    return connection.channel.get(rest) or "-ERR command not found"
 
 
 async def _resume(connection: Connection, command: Command, rest: str) -> str | None:
@@ -229,7 +234,7 @@ async def _divert_events(connection: Connection, command: Command, rest: str) ->
 
 
 async def _log(connection: Connection, command: Command, rest: str) -> str | None:
-    return f"+OK log level {rest} [7]"
+    return f"+OK log level {rest} [{rest if rest.isdigit() else 7}]"
 
 
 async def _nolog(connection: Connection, command: Command, rest: str) -> str | None:

@@ -33,7 +33,7 @@ NO_NUMBER = "0000000000"
 
 _VARIABLES = re.compile(r"\s*(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)")
 _USER = re.compile(r"user/([^@/]+)(?:@(.+))?\Z")
-_NO_CHANNEL = frozenset({"SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED"})
+_NO_CHANNEL = frozenset({"SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED", "CHAN_NOT_IMPLEMENTED"})
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class _Attempt:
         self._legs.append((channel, self._switch.clock.monotonic() + int(limit) if limit else self._until))
         if self._caller is not None:
             self._caller.set("originate_signal_bond", channel.uuid)
-            self._caller.set(
+            self._caller.push(
                 "originated_legs", f"{channel.uuid};{channel.profile.callee_id_name};{channel.profile.callee_id_number}"
             )
 
@@ -239,6 +239,8 @@ def resolve(switch: Switch, address: str) -> str:
         user = switch.config.user(match[1], match[2] or "")
         if user is None or (match[2] and user.domain != match[2]):
             raise DialError("SUBSCRIBER_ABSENT", address)
+        if "dial-string" not in user.params:
+            raise DialError("MANDATORY_IE_MISSING", address)
         return f"sofia/internal/{user.name}%{user.domain}"
     return address
 

@@ -167,8 +167,9 @@ class Switch:
     # -- channels ----------------------------------------------------------------------------------------------
 
     def find(self, uuid: str) -> Channel | None:
-        """The channel of that identity, also while it ends, as FreeSWITCH finds it until it is destroyed."""
-        return self.channels.get(uuid)
+        """The channel of that identity. One that has hung up is not found, even while a socket lingers on it."""
+        channel = self.channels.get(uuid)
+        return channel if channel is not None and channel.up else None
 
     def new_channel(self, profile: CallerProfile) -> Channel:
         """A channel in CS_NEW, counted and listed."""

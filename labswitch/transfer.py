@@ -39,7 +39,7 @@ def transfer(channel: Channel, extension: str, dialplan: str = "", context: str 
     channel.profile.times.transfer = 0
     channel.other = None
     channel.extension.clear()
-    channel.set("transfer_history", source)
+    channel.push("transfer_history", source)
     channel.set("transfer_source", source)
     channel.set_state(State.ROUTING)
     channel.wake()

@@ -6,7 +6,7 @@
     maker = VirtualLegMaker({"agent1": lambda: VirtualParty([("ring",), ("after_ms", 400), ("answer",)])})
 
 A script's steps: `("after_ms", n)`, `("press", "12#")`, `("say_ms", n)`, `("hangup",)`, `("wait_answer",)` for callers;
-`("ring",)`, `("early",)`, `("answer",)`, `("refuse", cause)`, `("hold",)`, `("unhold",)` for the called. After its script a
+`("ring",)`, `("early",)`, `("answer",)`, `("refuse", cause)`, `("hold",)`, `("unhold",)` for the called. Afterwards a
 party stays on the line in silence.
 """
 

@@ -163,7 +163,6 @@ class ObjectStorage:
                 Bucket=self.bucket,
                 Key=key,
                 Body=file,
-                ContentLength=content.bytes,
                 ContentType=content_type,
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(content.sha256)).decode(),
                 Metadata={name: ascii_safe(value) for name, value in metadata.items() if value},

@@ -20,6 +20,7 @@ from callwright.demo import calls, verify
 from callwright.demo.calls import MAIN_NUMBER, Line
 from callwright.local.provision import provision
 from callwright.local.stack import Stack, SwitchKind
+from callwright.up import Steps
 from engine.config import Config
 from labswitch.phone import Phone, RegistrationFailed
 from labswitch.phone_call import CallOver, PhoneTimeout
@@ -39,11 +40,11 @@ def run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
             state_dir=state_dir or Path(temporary),
             config=config,
             agents=("alice",),
-            progress=lambda step, seconds: _step(progress, step, seconds),
+            progress=Steps(progress),
         ) as stack:
             client = Client(stack.api_url, stack.api_key)
             flow = provision(client, stack.agents, MAIN_NUMBER, flow=demo_flow(), language="en")
-            progress.print(f"  flow [bold]{flow.id}[/] uploaded and active, version {flow.version}")
+            progress.print(f"[green]ok[/] flow [bold]{flow.id}[/] uploaded and active, version {flow.version}")
             ready = time.monotonic()
             found, failures = _place_calls(stack, client, progress)
             ended = time.monotonic()
@@ -195,11 +196,6 @@ def _complete(call: Mapping[str, Any] | None, expected: verify.Expected) -> bool
 def _ms(moment: str) -> int:
     at = datetime.fromisoformat(moment).astimezone(UTC)
     return round(at.timestamp() * 1000)
-
-
-def _step(progress: Console, step: str, seconds: float | None) -> None:
-    if seconds is not None:
-        progress.print(f"  {step:<26} [green]ready[/] after {seconds:.1f} s")
 
 
 def _clocked(progress: Console) -> Callable[[str], None]:

@@ -51,8 +51,11 @@ class ObjectStorage(Service):
             )
         return self._client
 
-    def has_bucket(self) -> bool:
-        """Whether the service answers and the bucket is there, made if need be."""
+    def usable(self) -> bool:
+        """Whether the bucket is there, made if need be, and takes and gives an object.
+
+        The service answers before its volumes have reported to its master; until then objects can't be read.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
         if not ports.listening(self.ports["s3.port"]):
@@ -61,7 +64,10 @@ class ObjectStorage(Service):
         try:
             with contextlib.suppress(known.BucketAlreadyOwnedByYou, known.BucketAlreadyExists):
                 self.client.create_bucket(Bucket=self.bucket)
-            self.client.head_bucket(Bucket=self.bucket)
+            probe = {"Bucket": self.bucket, "Key": ".callwright-probe"}
+            self.client.put_object(**probe, Body=b"probe")
+            self.client.get_object(**probe)["Body"].read()
+            self.client.delete_object(**probe)
         except (BotoCoreError, ClientError):
             return False
         return True
@@ -78,7 +84,7 @@ class ObjectStorage(Service):
 def launch(
     state_dir: Path, *, durable: bool = True, port: int | None = None, bucket: str = "callwright"
 ) -> ObjectStorage:
-    """Start the service with its data under `state_dir/s3`; it is ready once it has the bucket.
+    """Start the service with its data under `state_dir/s3`; it is ready once the bucket can be used.
 
     `durable=False` ends it by SIGKILL, for tests whose data nobody needs: its orderly end takes more than a second.
     Raises WheelMissing, StateInUse, ProcessFailed.
@@ -103,7 +109,7 @@ def launch(
         home.close()
         raise
     url = f"http://{ports.LOOPBACK}:{chosen['s3.port']}"
-    service = ObjectStorage("s3", url, process, home, lambda: service.has_bucket(), bucket, *keys, chosen)
+    service = ObjectStorage("s3", url, process, home, lambda: service.usable(), bucket, *keys, chosen)
     return service
 
 

@@ -61,6 +61,7 @@ class Home:
     def close(self) -> None:
         """Let others use the directory. The service must have ended."""
         with contextlib.suppress(OSError):
+            os.truncate(self.lock, 0)  # whoever comes next is to wait for our last processes, not to refuse
             os.close(self.lock)
 
     def secret(self, name: str) -> str:

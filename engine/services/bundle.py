@@ -32,9 +32,10 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the use cases take from the configuration."""
+    """What the use cases take from the configuration. `country` and `language` are those of numbers that name none."""
 
     country: str = "CZ"
+    language: str = "cs"
     link_expiry_s: int = 300
     bootstrap_keys: Iterable[str] = field(default=(), repr=False)
 
@@ -52,6 +53,7 @@ class Services:
     calendars: Calendars
     keys: Keys
     health: Health
+    settings: Settings
 
     @classmethod
     def build(
@@ -78,4 +80,5 @@ class Services:
             calendars=Calendars(database, changes),
             keys=Keys(database, changes, settings.bootstrap_keys),
             health=Health({**database_checks(database), **(checks or {})}),
+            settings=settings,
         )

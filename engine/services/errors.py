@@ -9,9 +9,10 @@
     ├── Refused                    what was sent is at fault: `faults` say where and why
     │   ├── FlowRefused            with `findings` in place of faults
     │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, KeyRefused
-    └── Conflict                   what was sent is well-formed, and does not go with what is there
-        ├── AgentInUse, TrunkInUse, CalendarInUse
-        └── RecordingNotStored
+    ├── Conflict                   what was sent is well-formed, and does not go with what is there
+    │   ├── AgentInUse, TrunkInUse, CalendarInUse
+    │   └── RecordingNotStored
+    └── StorageAway                object storage can't be used now
 
 `StoreUnavailable` and `BadData` of the store pass through as they are. HTTP is spoken at the edge only.
 """
@@ -208,3 +209,8 @@ class RecordingNotStored(Conflict):
     def __init__(self, recording: str, state: str, reason: str) -> None:
         why = f": {reason}" if reason else ""
         super().__init__(f"The recording {recording!r} is {state}{why}.", recording=recording, state=state)
+
+
+class StorageAway(ServiceError):
+    id = "storage_unavailable"
+    title = "Object storage is away"

@@ -16,7 +16,7 @@ class RecordingLinks(Protocol):
     """Makes links to stored recordings."""
 
     def link(self, row: RecordingRow, expires_s: int) -> str:
-        """A URL under which the recording can be fetched for `expires_s` without any key."""
+        """A URL under which the recording can be fetched for `expires_s` without any key. Raises StorageAway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Recordings:
     def link(self, call_id: str, by: Actor, recording: str | None = None) -> Link:
         """A link to a call's recording: the one named, or the first that is stored.
 
-        Raises CallNotFound, RecordingNotFound, RecordingNotStored.
+        Raises CallNotFound, RecordingNotFound, RecordingNotStored, StorageAway.
         """
         with self._changes.of_other(by, "recording.link", f"call:{call_id}") as change:
             row = self._find(call_id, recording)

@@ -18,10 +18,22 @@ NAME_LIMIT = 80
 
 
 class Admission:
-    """Facts from what the switch says. `snapshot` gives the routing data of this moment."""
+    """Facts from what the switch says. `snapshot` gives the routing data of this moment.
 
-    def __init__(self, snapshot: Callable[[], RoutingSnapshot], clock: Clock, country: str, language: str) -> None:
+    Before a number counts as unknown, `refresh` has the routing data looked up anew: a number that an admin put in a
+    moment ago works at once, though the announcement of it may still be under way.
+    """
+
+    def __init__(
+        self,
+        snapshot: Callable[[], RoutingSnapshot],
+        refresh: Callable[[], None],
+        clock: Clock,
+        country: str,
+        language: str,
+    ) -> None:
         self._snapshot = snapshot
+        self._refresh = refresh
         self._clock = clock
         self._country = country
         self._language = language
@@ -30,9 +42,13 @@ class Admission:
     def admit(self, info: ChannelInfo) -> CallFacts:
         """The call's facts. `flow` is empty when no route leads anywhere; the session then refuses the call."""
         snapshot = self._snapshot()
+        route = self._route(snapshot, info.did)
+        if route is None or route.flow not in snapshot.active_flows:
+            self._refresh()
+            snapshot = self._snapshot()
+            route = self._route(snapshot, info.did)
         did = normalise(info.did, self._country)
         ani = normalise("anonymous" if info.privacy else info.ani, self._country)
-        route = self._route(snapshot, info.did)
         flow = route.flow if route else ""
         version = snapshot.active_flows.get(flow, "")
         return CallFacts(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 from pydantic import TypeAdapter
 
 import ivr_flows
@@ -63,7 +64,7 @@ class Flows:
         """The flow. Raises FlowNotFound when nobody knows it, or while nobody can be asked."""
         key = (flow_id, version)
         if key not in self._loaded:
-            self._loaded[key] = ivr_flows.load(self._document(flow_id, version))
+            self._loaded[key] = ivr_flows.load_stored(self._document(flow_id, version))
             if len(self._loaded) > KEPT_FLOWS:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
@@ -92,6 +93,7 @@ class Routing:
         self._flows = flows
         self._copy = copy
         self._kept: OrderedDict[int, RoutingSnapshot] = OrderedDict()
+        self._loading = BoundedSemaphore(1)
         self.changed = Event()
 
     def load(self) -> None:
@@ -111,6 +113,11 @@ class Routing:
         while True:
             self.changed.wait(every_s)
             self.changed.clear()
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Get the newest snapshot if there is a newer one. While the source is away, what is known stays."""
+        with self._loading:
             try:
                 if self._source.version() != self.current().version:
                     self.load()

@@ -150,6 +150,7 @@ class Call(Base):
         Index(None, "caller", "started_at"),
         Index(None, "flow", "started_at"),
         Index(None, "result", "started_at"),
+        Index(None, "recordings", postgresql_using="gin"),
     )
 
     call_id: Mapped[str] = mapped_column(primary_key=True)

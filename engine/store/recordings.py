@@ -41,9 +41,9 @@ class RecordingStore:
     def stored(self, row: RecordingRow) -> bool:
         """The file lies in storage under `bucket` and `key`, with this checksum and length (R83).
 
-        False when it had been stored before.
+        `reason` may hold a remark on it. False when it had been stored before.
         """
-        found = ("bucket", "key", "sha256", "bytes", "duration_ms", "channels", "sample_rate")
+        found = ("bucket", "key", "sha256", "bytes", "duration_ms", "channels", "sample_rate", "reason")
         return self._become(row.id, RecordingState.STORED, {name: getattr(row, name) for name in found})
 
     def quarantine(self, recording_id: str, reason: str) -> bool:
@@ -77,6 +77,11 @@ class RecordingStore:
         """The recordings of a call in the order in which they began."""
         order = (Recording.started_at.asc().nulls_last(), Recording.id)
         return self._list(select(Recording).where(Recording.call_id == call_id).order_by(*order))
+
+    def call_of(self, recording_id: str) -> str | None:
+        """The call whose record lists the recording, for one whose own row was lost; None when there is none."""
+        with self._database.transaction() as session:
+            return session.scalar(select(Call.call_id).where(Call.recordings.contains([recording_id])))
 
     def of_calls(self, call_ids: Sequence[str]) -> dict[str, list[RecordingRow]]:
         """The recordings of several calls, by call."""

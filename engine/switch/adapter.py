@@ -1,11 +1,12 @@
 """`Channel` of the switch port on top of an outbound session.
 
-Keys are counted here, not in the switch: FreeSWITCH reports each key once, when whatever runs on the channel reads it (a
-playback, or the waiting between applications), so no key is lost between two applications, and a collection costs no
-application at all beyond its prompts. `play_and_get_digits` neither tells that its prompt is missing nor which key ended it.
+Keys are counted here, not in the switch: FreeSWITCH reports each key once, when whatever runs on the channel reads it
+(a playback, or the waiting between applications), so no key is lost between two applications, and a collection costs
+no application at all beyond its prompts. `play_and_get_digits` neither tells that its prompt is missing nor which key
+ended it.
 
-Sources are played one `playback` each. `file_string://a!b` would save a pause of 20 to 40 ms between them, but it skips a
-file that is missing without a word and puts 250 ms of silence in front (mod_dptools).
+Sources are played one `playback` each. `file_string://a!b` would save a pause of 20 to 40 ms between them, but it
+skips a file that is missing without a word and puts 250 ms of silence in front (mod_dptools).
 
 Nothing is played without end, because an engine that dies leaves what plays: only when it ends does the switch hand the
 call to the next engine. An endless tone is played in pieces of some ten seconds, again and again.
@@ -24,8 +25,8 @@ import gevent
 from gevent.event import Event
 
 from engine.switch import quoting
+from engine.switch.execution import Execution
 from engine.switch.frames import Frame, HeaderView
-from engine.switch.outbound import Execution, OutboundSession
 from engine.switch.port import (
     ChannelEnd,
     ChannelGone,
@@ -39,6 +40,7 @@ from engine.switch.port import (
     SwitchError,
     TimedOut,
 )
+from engine.switch.session import CallSession
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +50,13 @@ MAX_KEYS_AHEAD = 64
 PIECE_MS = 10_000
 """How long a piece of an endless tone lasts."""
 _BREAK_AGAIN_S = 0.06
-"""An application starts at the next frame of 20 ms and forgets a break that came before, so it is sent until it works."""
+"""An application starts at the next frame of 20 ms and forgets a break that came before: sent until it works."""
 _SETUP_S = 5.0
 _TONE_TIMES = re.compile(r"%\((\d{1,6}),(\d{1,6})")
 
 
 def channel_info(frame: Frame) -> ChannelInfo:
-    """What the switch's answer to `connect` says of the channel. Control characters of a forged header become U+FFFD."""
+    """What the switch's answer to `connect` says of the channel. Control characters in a value become U+FFFD."""
 
     def text(*names: str) -> str:
         return next((quoting.visible(value) for name in names if (value := frame.get(name))), "")
@@ -80,9 +82,8 @@ def channel_info(frame: Frame) -> ChannelInfo:
 class SwitchChannel:
     """The caller's channel while this engine holds its socket; see `engine.switch.port.Channel`."""
 
-    def __init__(self, session: OutboundSession) -> None:
-        session.connect()
-        self.info = channel_info(session.connected_frame)
+    def __init__(self, session: CallSession) -> None:
+        self.info = channel_info(session.take_over())
         self._session = session
         self._uuid = session.uuid
         self._answered = self.info.answered
@@ -361,7 +362,7 @@ class SwitchChannel:
         for callback in callbacks:
             try:
                 callback(self._session.end)
-            except Exception:  # noqa: BLE001 the other callbacks must be called too
+            except Exception:
                 log.exception("%s: a callback failed", self._uuid)
 
 

@@ -1,10 +1,10 @@
 """One socket to the switch: a greenlet that reads, commands that are answered in order, waits that all end.
 
-What needs no answer is posted: it is written together with the next command that does, or at the end of the current turn
-of the event loop, whichever comes first. So a row of commands costs one write, and none of them lies around.
+What needs no answer is posted: it is written together with the next command that does, or at the end of the current
+turn of the event loop, whichever comes first. So a row of commands costs one write, and none of them lies around.
 
-Memory is bounded by back-pressure: frames are handed over in the reader's greenlet, nothing is queued behind it, and at most
-`MAX_UNANSWERED` commands are on their way.
+Memory is bounded by back-pressure: frames are handed over in the reader's greenlet, nothing is queued behind it, and
+at most `MAX_UNANSWERED` commands are on their way.
 """
 
 from __future__ import annotations
@@ -88,14 +88,17 @@ class Connection:
         self._greenlet = gevent.spawn(self._read)
 
     def send(self, command: str, headers: Headers = (), deadline_s: float = COMMAND_DEADLINE_S) -> Frame:
-        """Write everything posted and this command, wait for its answer. Raises SwitchLost, DeadlinePassed, UnsafeArgument."""
+        """Write everything posted and this command, wait for its answer.
+
+        Raises SwitchLost, DeadlinePassed, UnsafeArgument.
+        """
         result: AsyncResult = AsyncResult()
         self._enqueue(encoded(command, headers), result.set)
         self.flush(deadline_s)
-        try:
-            frame: Frame | None = result.get(timeout=deadline_s)
-        except gevent.Timeout:
-            raise DeadlinePassed(f"no answer to {command.split(' ', 2)[:2]} within {deadline_s} s") from None
+        result.wait(deadline_s)
+        if not result.ready():
+            raise DeadlinePassed(f"no answer to `{' '.join(command.split(' ', 2)[:2])}` within {deadline_s:.1f} s")
+        frame: Frame | None = result.value
         if frame is None:
             raise self.ended or SwitchLost("the connection ended")
         return frame
@@ -115,11 +118,15 @@ class Connection:
             while self._out and self.ended is None:
                 data = b"".join(self._out)
                 self._out.clear()
-                with gevent.Timeout(deadline_s, False):
-                    self._sock.sendall(data)
-                    continue
-                # Half a command may be on the wire: nothing that follows could be understood.
-                self._finish(SwitchLost(f"the switch took nothing within {deadline_s} s"))
+                written = False
+                try:
+                    with gevent.Timeout(deadline_s, False):
+                        self._sock.sendall(data)
+                        written = True
+                finally:
+                    if not written:
+                        # Half a command may be on the wire: nothing that follows could be understood.
+                        self._finish(SwitchLost("writing a command was broken off"))
         except OSError as fault:
             self._finish(SwitchLost(f"writing to the switch failed: {fault}"))
         finally:
@@ -137,7 +144,8 @@ class Connection:
                 last = self._unanswered.pop()
                 self._unanswered.append(lambda frame: (last(frame), done.set(frame))[0])
             self.flush(timeout_s)
-            return done.wait(timeout_s) is not None
+            done.wait(timeout_s)
+            return done.ready() and done.value is not None
         except (SwitchLost, DeadlinePassed):
             return False
 
@@ -194,7 +202,7 @@ class Connection:
     def _guarded(self, call: Callable[[Frame], None], frame: Frame) -> None:
         try:
             call(frame)
-        except Exception:  # noqa: BLE001 a fault in one handler must not end the reading for all
+        except Exception:
             log.exception("%s: handling %r failed", self.name, frame)
 
     def _finish(self, reason: SwitchLost) -> None:
@@ -208,7 +216,7 @@ class Connection:
         while self._unanswered:
             try:
                 self._unanswered.popleft()(None)
-            except Exception:  # noqa: BLE001 the other waiters must be released too
+            except Exception:
                 log.exception("%s: releasing a waiter failed", self.name)
         self._on_end(reason)
 

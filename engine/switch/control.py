@@ -1,8 +1,9 @@
 """The control connection of one switch: originate, bridge, kill, and the hangups of all managed channels.
 
 It reconnects by itself, with growing pauses and jitter, so that a restarted switch is not met by all engines at once.
-Subscribed are the hangups of channels with `cw_managed=true` and our own background jobs: a filter lets an event through
-when any of the filters matches it, and one whose value is a pattern picks our jobs by the prefix of their ids.
+Subscribed are the hangups of channels with `cw_managed=true` and our own background jobs: a filter lets an event
+through when any of the filters matches it, and one whose value is a pattern picks our jobs by the prefix of their
+ids.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from gevent.queue import Queue
 
 from engine.switch import quoting
 from engine.switch.control_line import ControlAddress, ControlLine
+from engine.switch.execution import Execution, channel_end, execute_headers
 from engine.switch.frames import Frame
 from engine.switch.originate import Ringing, outcome_of
-from engine.switch.outbound import SESSIONS, Execution, Sessions, channel_end
 from engine.switch.port import (
     ChannelEnd,
     CommandRefused,
@@ -30,6 +31,7 @@ from engine.switch.port import (
     SwitchError,
     SwitchLost,
 )
+from engine.switch.session import SESSIONS, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +185,7 @@ class SwitchControl:
     # Beyond the port
 
     def interrupt(self, uuid: str) -> None:
-        """Stop what plays to a channel. A call whose engine died goes on at once to the next, not at the prompt's end."""
+        """Stop what plays to a channel: a call whose engine died goes to the next at once, not at the prompt's end."""
         self._send(f"api uuid_break {quoting.uuid(uuid)} all")
 
     def record(self, uuid: str, action: str, path: str) -> None:
@@ -290,7 +292,7 @@ class SwitchControl:
             callback, arguments = self._dispatch.get()
             try:
                 callback(*arguments)
-            except Exception:  # noqa: BLE001 one callback's fault is not the others'
+            except Exception:
                 log.exception("control %s: a callback failed", self.address)
 
 
@@ -311,14 +313,8 @@ class _Player:
     def play(self, source: str) -> bool:
         """Play one source to its end; False when it is missing or the leg hung up. Raises SwitchLost."""
         execution = self._running = Execution("playback")
-        headers = [
-            ("call-command", "execute"),
-            ("execute-app-name", "playback"),
-            ("execute-app-arg", source),
-            ("Event-UUID", execution.uuid),
-            ("event-lock", "true"),
-        ]
-        if self._over.ready() or self._line.send(f"sendmsg {self._leg}", headers).refused:
+        command = f"sendmsg {self._leg}"
+        if self._over.ready() or self._line.send(command, execute_headers(execution, source)).refused:
             return False
         frame = execution.wait(None)
         if frame is None:

@@ -1,10 +1,12 @@
 """Frames of FreeSWITCH's event socket: bytes in, frames out, headers found when somebody asks for them.
 
-A block of headers is split into lines first and each value is decoded after, never the other way round: FreeSWITCH leaves
-an escape that a caller wrote (`%0A` in a User-Agent) as it is, so whoever decodes before splitting reads headers that the
-caller forged. Decoded values may hold line breaks; they are data here, and hostile to whoever writes them into a command.
+A block of headers is split into lines first and each value is decoded after, never the other way round: FreeSWITCH
+leaves an escape that a caller wrote (`%0A` in a User-Agent) as it is, so whoever decodes before splitting reads
+headers that the caller forged. Decoded values may hold line breaks; they are data here, and hostile to whoever writes
+them into a command.
 
-An event carries about 160 headers of which two or three are read, so a frame keeps the bytes and looks a header up on demand.
+An event carries about 160 headers of which two or three are read, so a frame keeps the bytes and looks a header up on
+demand.
 
 Errors: `FrameError`, after which the stream has no meaning any more.
 """
@@ -31,7 +33,7 @@ _MAX_LENGTH_DIGITS = 10
 _END = b"\n\n"
 _EVENT_HEAD = b"\nContent-Type: text/event-plain\n"
 _BODILESS = (b"\nEvent-Name: CHANNEL_", b"\nEvent-Name: DTMF\n")
-"""Events that never have a body of their own: looking for the end of their headers would cost more than reading them."""
+"""Events that never have a body: looking for the end of their headers would cost more than reading them."""
 
 
 class FrameError(ValueError):
@@ -131,7 +133,7 @@ class Frame:
 
 
 class HeaderView(Mapping[str, str]):
-    """The headers of a frame that begin with `prefix`, under what follows it; nothing is read before it is asked for."""
+    """The headers of a frame that begin with `prefix`, under what follows it; read when asked for."""
 
     __slots__ = ("_frame", "_prefix")
 
@@ -217,7 +219,7 @@ class FrameReader:
     def _take_head(self) -> bool:
         """Find the next block of headers; leaves the line break that ends it, as the one before the body."""
         buffer = self._buffer
-        if self._searched == 0 and buffer[:1] in (b"\n", b"\r"):
+        if self._searched == 0 and buffer.startswith((b"\n", b"\r")):
             blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
             del buffer[:blank]
         end = buffer.find(_END, self._searched)

@@ -113,7 +113,7 @@ class Ringing:
         for callback in callbacks:
             try:
                 callback(result)
-            except Exception:  # noqa: BLE001 the other callbacks must be called too
+            except Exception:
                 log.exception("%s: a callback failed", self.leg)
 
     def _kill_leg(self, cause: str) -> None:
@@ -124,5 +124,6 @@ class Ringing:
             except SwitchError as fault:
                 log.warning("%s: not cancelled: %s", self.leg, fault)
                 return
-            if self._done.wait(_CANCEL_AGAIN_S) is not None:
+            self._done.wait(_CANCEL_AGAIN_S)
+            if self._done.ready():
                 return

@@ -1,9 +1,9 @@
 """The one place where values become arguments of the switch, or are refused.
 
-FreeSWITCH expands `${…}` in every application's argument, `${system …}` included, and a line break begins a second command
-on the event socket (measured; docs/decisions/0004-event-socket.md). So every value passes one of these functions, which
-return what may be sent or raise `UnsafeArgument`; nothing is repaired in silence, except names for display
-(`display_name`) and texts for logs (`visible`), where a changed copy is better than none.
+FreeSWITCH expands `${…}` in every application's argument, `${system …}` included, and a line break begins a second
+command on the event socket (measured; docs/decisions/0004-event-socket.md). So every value passes one of these
+functions, which return what may be sent or raise `UnsafeArgument`; nothing is repaired in silence, except names for
+display (`display_name`) and texts for logs (`visible`), where a changed copy is better than none.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def media(source: str) -> str:
 
 
 def assignments(variables: Mapping[str, str]) -> str:
-    """Channel variables for `uuid_setvar_multi` and `multiset`, `a=1;b=2`, with another delimiter where a value needs it.
+    """Channel variables for `uuid_setvar_multi` and `multiset`, `a=1;b=2`, with another delimiter where a value needs
+    it.
 
     Quotes, backslashes and outer blanks are escaped in the way that the switch undoes (`switch_separate_string`).
     """
@@ -161,7 +162,7 @@ def display_name(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """A copy for logs and rows of a database: each control character becomes U+FFFD, so that a forged line break shows."""
+    """A copy for logs and database rows: each control character becomes U+FFFD, so that a forged line break shows."""
     return _CONTROL.sub("\ufffd", text)
 
 

@@ -1,9 +1,9 @@
 """Accepts the connections on which the switch hands over calls.
 
-A connection counts as a session once the switch has answered `connect`, which takes milliseconds. Those that have not are
-kept apart: each has a deadline, and when there are too many the oldest goes, so that thousands of silent clients neither
-take a call's place nor the process's descriptors. At the bound on sessions a connection is closed at once after `connect`:
-the dialplan goes on to its next `socket` action, which names another engine.
+A connection counts as a session once the switch has answered `connect`, which takes milliseconds. Those that have not
+are kept apart: each has a deadline, and when there are too many the oldest goes, so that thousands of silent clients
+neither take a call's place nor the process's descriptors. At the bound on sessions a connection is closed at once
+after `connect`: the dialplan goes on to its next `socket` action, which names another engine.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from gevent.server import StreamServer
 from gevent.socket import socket as Socket
 
 from engine.switch.adapter import SwitchChannel
-from engine.switch.outbound import SESSIONS, OutboundSession, Sessions
+from engine.switch.outbound import OutboundSession
 from engine.switch.port import SwitchError
+from engine.switch.session import SESSIONS, Sessions
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
 MAX_SILENT = 1024
 """At most so many connections may be on their way to a session; fewer where the process has few descriptors."""
+
+
+class _Acceptor(StreamServer):
+    def do_close(self, *args: Any) -> None:
+        """Left to the session: a superseded one must stay open after its handler has returned."""
 
 
 class OutboundServer:
@@ -53,7 +59,7 @@ class OutboundServer:
         self._active = 0
         self.refused = 0
         """Calls that were sent on to another engine because of the bound."""
-        self._server = StreamServer(listen, self._serve, backlog=BACKLOG, spawn=Pool())
+        self._server = _Acceptor(listen, self._serve, backlog=BACKLOG, spawn=Pool())
 
     @property
     def address(self) -> tuple[str, int]:
@@ -96,7 +102,7 @@ class OutboundServer:
                 self._run(session, channel)
         finally:
             self._silent.pop(session, None)
-            if session.session_data is not None:
+            if session.connected_frame is not None:
                 session.stop()
             session.abort("not a call")
 
@@ -127,7 +133,7 @@ class OutboundServer:
             self._handler(channel)
         except SwitchError as fault:
             log.info("%s: ended: %s", session.uuid, fault)
-        except Exception:  # noqa: BLE001 one call's fault is not the server's
+        except Exception:
             log.exception("%s: the handler failed", session.uuid)
         finally:
             self._active -= 1

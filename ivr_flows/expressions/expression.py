@@ -53,8 +53,7 @@ def _evaluate(tree: Tree, look_up: LookUp) -> Value:
         case Constant(value=value):
             return value
         case Name(name=name):
-            found = look_up(name)
-            return "" if found is None else found
+            return values.bounded(look_up(name))
         case Choice():
             return False
         case Negate(op="not", operand=operand):

@@ -33,6 +33,13 @@ def number(value: Value) -> int:
     return max(-NUMBER_LIMIT, min(NUMBER_LIMIT, int(value)))
 
 
+def bounded(value: Value | None) -> Value:
+    """A value that came from outside, within the limits; the empty text for None."""
+    if isinstance(value, bool):
+        return value
+    return number(value) if isinstance(value, int) else text(value or "")
+
+
 def truth(value: Value) -> bool:
     """False for false, 0 and the empty text; else true."""
     return bool(value)

@@ -104,8 +104,14 @@ class Collect(Node):
         return self.check is None or CHECKS[self.check](digits)
 
     def _confirmed(self, call: Call, digits: str) -> Generator[Instruction, Result, str]:
-        """The caller's answer to the digits read back; 1 is yes."""
+        """The caller's answer to the digits read back; 1 is yes.
+
+        Asked once more when only a terminator comes: it belongs to the digits, which had reached their full length.
+        """
         question = call.media(self.confirm_prompts) or (say.piece("confirm", call.language),)
         media = (say.piece("entered", call.language), *say.digits(digits, call.language), *question)
-        got = yield from gather(do.Collect(media, max_digits=1, timeout_ms=self.timeout_ms))
+        confirmation = do.Collect(media, max_digits=1, timeout_ms=self.timeout_ms, terminators=self.terminators)
+        got = yield from gather(confirmation)
+        if not got.digits and got.terminator:
+            got = yield from gather(confirmation)
         return got.digits

@@ -9,7 +9,10 @@ from labswitch.causes import to_cause
 from labswitch.originate import originate, run_on_answer
 from labswitch.switch import Switch
 
-_USAGE = "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<timeout_sec>]\n"
+_USAGE = (
+    "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>]"
+    " [<timeout_sec>]\n"
+)
 
 
 @command("create_uuid")

@@ -8,7 +8,6 @@ from labswitch.apps.variables import assign
 from labswitch.bridge import uuid_bridge
 from labswitch.causes import to_cause
 from labswitch.channel import Channel
-from labswitch.config import is_true
 from labswitch.execute import break_app
 from labswitch.state import State
 from labswitch.switch import Switch
@@ -77,6 +76,8 @@ async def uuid_setvar_multi(switch: Switch, arguments: str) -> str:
 async def uuid_getvar(switch: Switch, arguments: str) -> str:
     """`<uuid> <name>`: the value without a line break, `_undef_` where there is none."""
     uuid, _, name = arguments.partition(" ")
+    if not name:
+        return "-USAGE: <uuid> <var>\n"
     channel = switch.find(uuid)
     if channel is None:
         return NO_CHANNEL
@@ -115,7 +116,7 @@ async def uuid_broadcast(switch: Switch, arguments: str) -> str:
     legs = words.pop() if words[-1] in {"aleg", "bleg", "both", "holdb"} else "aleg"
     channel = switch.find(words[0])
     if channel is None or len(words) < 2:
-        return NO_CHANNEL
+        return "-ERR invalid uuid\n"
     name, marker, data = " ".join(words[1:]).partition("::")
     if not marker:
         name, data = "playback", name
@@ -152,19 +153,27 @@ async def uuid_record(switch: Switch, arguments: str) -> str:
     }.get(action)
     if done is None:
         return "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n"
-    return SUCCESS if done() else "-ERR Cannot record session!\n"
+    what = "record session" if action == "start" else _RECORD_FAULTS[action]
+    return SUCCESS if done() else f"-ERR Cannot {what}!\n"
+
+
+_RECORD_FAULTS = {
+    "stop": "stop record session",
+    "mask": "mask recording session",
+    "unmask": "unmask recording session",
+}
 
 
 @command("uuid_transfer")
 async def uuid_transfer(switch: Switch, arguments: str) -> str:
     """`<uuid> [-bleg|-both] <extension> [<dialplan>] [<context>]`."""
     words = arguments.split()
-    channel = switch.find(words[0]) if words else None
-    if channel is None or not channel.up:
-        return NO_CHANNEL
     which = words.pop(1) if words[1:2] in (["-bleg"], ["-both"]) else ""
     if len(words) < 2:
         return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"
+    channel = switch.find(words[0])
+    if channel is None:
+        return NO_CHANNEL
     partner = channel.bridge_peer or channel.partner
     if which and partner is not None:
         transfer(partner, *words[1:4])
@@ -180,8 +189,11 @@ async def uuid_hold(switch: Switch, arguments: str) -> str:
     action = words.pop(0) if words[:1] in (["off"], ["toggle"]) else "on"
     channel = switch.find(words[0]) if words else None
     if channel is None:
-        return NO_CHANNEL
-    channel.mark_held(not channel.held if action == "toggle" else action == "on")
+        return SUCCESS  # FreeSWITCH does not say that there is none
+    held = not channel.held if action == "toggle" else action == "on"
+    if held and channel.held:
+        return "-ERR Operation failed\n"
+    channel.mark_held(held)
     return SUCCESS
 
 
@@ -189,7 +201,7 @@ async def uuid_hold(switch: Switch, arguments: str) -> str:
 async def uuid_park(switch: Switch, arguments: str) -> str:
     """`<uuid>`: leave everything and wait."""
     channel = switch.find(arguments)
-    if channel is None or not channel.up:
+    if channel is None:
         return NO_CHANNEL
     channel.moving = True
     channel.passive_routing = False
@@ -204,11 +216,11 @@ async def uuid_send_dtmf(switch: Switch, arguments: str) -> str:
     uuid, _, keys = arguments.partition(" ")
     channel = switch.find(uuid)
     if channel is None or channel.leg is None:
-        return NO_CHANNEL
+        return "-ERR Cannot locate session!\n"
     digits, _, duration = keys.partition("@")
     for digit in digits:
         channel.leg.send_dtmf(digit, int(duration) if duration.isdigit() else 100)
-    return SUCCESS
+    return f"+OK {uuid} sent DTMF {keys}.\n"
 
 
 @command("uuid_recv_dtmf")
@@ -217,10 +229,10 @@ async def uuid_recv_dtmf(switch: Switch, arguments: str) -> str:
     uuid, _, keys = arguments.partition(" ")
     channel = switch.find(uuid)
     if channel is None:
-        return NO_CHANNEL
+        return "-ERR Cannot locate session!\n"
     for digit in keys.partition("@")[0]:
         channel.on_dtmf(digit, 100, "app")
-    return SUCCESS
+    return f"+OK {uuid} received DTMF {keys}.\n"
 
 
 @command("uuid_answer")
@@ -228,8 +240,8 @@ async def uuid_answer(switch: Switch, arguments: str) -> str:
     """`<uuid>`."""
     channel = switch.find(arguments)
     if channel is None:
-        return NO_CHANNEL
+        return "-ERROR\n"
     if channel.direction == "inbound" and not channel.answered and channel.leg is not None:
         channel.leg.answer()
         channel.mark_answered()
-    return OK if is_true(str(channel.answered)) else "-ERR\n"
+    return OK

@@ -48,7 +48,7 @@ async def hangup(channel: Channel, data: str) -> None:
 
 @app("sleep")
 async def sleep(channel: Channel, data: str) -> None:
-    """Wait `data` milliseconds. Keys stay in the buffer unless `sleep_eat_digits` is set."""
+    """Wait `data` milliseconds. A key ends it and stays in the buffer, unless `sleep_eat_digits` is set."""
     clock = channel.switch.clock
     until = clock.monotonic() + int(data or 0) / 1000
     eats = channel.variables.get("sleep_eat_digits") == "true"
@@ -61,6 +61,8 @@ async def sleep(channel: Channel, data: str) -> None:
             return
         if eats:
             channel.take_key()
+        elif channel.keys:
+            return
         await channel.frame()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from callwright.client import Client, path
+from callwright.demo.calls import INTO_THE_MENU_S
 from callwright.demo.run import demo_flow
 from callwright.local.provision import provision
 from callwright.local.stack import Stack, SwitchKind
@@ -135,7 +136,7 @@ def listens_to_the_welcome(call: PhoneCall) -> None:
 
 
 def chooses(call: PhoneCall, key: str) -> None:
-    """Hears the welcome out, and presses a key."""
-    listens_to_the_welcome(call)
-    call.wait_heard_silence(WITHIN_S, 0.5)
+    """Hears the welcome out, and presses a key in the middle of the menu."""
+    call.wait_answered(WITHIN_S)
+    call.wait_heard_s(INTO_THE_MENU_S, WITHIN_S)
     call.press(key)

@@ -98,6 +98,12 @@ def test_what_was_never_announced_can_not_be_stored(recordings: RecordingStore) 
         recordings.quarantine("r1", "why")
 
 
+def test_the_call_of_a_recording_without_a_row(recordings: RecordingStore, database: Database) -> None:
+    CallStore(database).write(record("c1", recordings=("r1", "r2")))
+    assert recordings.call_of("r2") == "c1"
+    assert recordings.call_of("r") is None
+
+
 def test_the_recordings_of_several_calls(recordings: RecordingStore) -> None:
     for name, call in (("r1", "c1"), ("r2", "c1"), ("r3", "c2")):
         recordings.announce(row(name, call))

@@ -39,6 +39,8 @@ class Dialog:
     local: str
     remote: str
     target: str
+    invitation: str = ""
+    """The first line of the INVITE that came, empty for a call that was made."""
     branch: str = ""
     responses: list[Message] = field(default_factory=list)
 
@@ -49,47 +51,56 @@ class Dialog:
 
 
 class Phone:
-    """One user agent on 127.0.0.1. Every wait has a deadline and raises `TimeoutError`."""
+    """One user agent on an address of the loopback. Every wait has a deadline and raises `TimeoutError`."""
 
     def __init__(
-        self, user: str, server_port: int, domain: str = "127.0.0.1", password: str = "", port: int = 0
+        self,
+        user: str,
+        server_port: int,
+        domain: str = "127.0.0.1",
+        password: str = "",
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        payload: str = "8 PCMA",
     ) -> None:
         self.user, self.domain, self.password = user, domain, password
+        self.address, self.payload = address, payload
         self.server = ("127.0.0.1", server_port)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", port))
+        self.socket.bind((address, port))
         self.port = self.socket.getsockname()[1]
-        self.contact = f"<sip:{user}@127.0.0.1:{self.port}>"
+        self.contact = f"<sip:{user}@{address}:{self.port}>"
         self._sequence = itertools.count(1)
 
     def close(self) -> None:
         """Frees the port."""
         self.socket.close()
 
-    def register(self, expires_s: int = 120, as_user: str = "") -> int:
+    def register(self, as_user: str = "") -> int:
         """Registers with digest and returns the final status; `as_user` is the account that signs."""
         uri, address = f"sip:{self.domain}", f"<sip:{self.user}@{self.domain}>"
-        call_id, tag = self._call_id(), f"t{next(_numbers)}"
-        extra = [f"Contact: {self.contact}", f"Expires: {expires_s}"]
-        self._request("REGISTER", uri, f"{address};tag={tag}", address, call_id, extra)
-        message = self.final(call_id)
+        dialog = Dialog(self._call_id(), f"{address};tag=t{next(_numbers)}", address, uri)
+        extra = [f"Contact: {self.contact}", "Expires: 120"]
+        self._request("REGISTER", dialog, extra)
+        message = self.final(dialog.call_id)
         if message.status == 401:
             extra.append(self._authorization(message, "REGISTER", uri, as_user or self.user))
-            self._request("REGISTER", uri, f"{address};tag={tag}", address, call_id, extra)
-            message = self.final(call_id)
+            self._request("REGISTER", dialog, extra)
+            message = self.final(dialog.call_id)
         return message.status
 
-    def call(self, number: str, display: str = "", uri: str = "", timeout_s: float = 15) -> Dialog:
+    def call(self, number: str, timeout_s: float = 15) -> Dialog:
         """Calls and waits for the final answer, acknowledged; answers a digest challenge where there is a password."""
-        uri = uri or f"sip:{number}@{self.server[0]}:{self.server[1]}"
-        name = f'"{display}" ' if display else ""
-        local = f"{name}<sip:{self.user}@{self.domain}>;tag=t{next(_numbers)}"
+        uri = f"sip:{number}@{self.server[0]}:{self.server[1]}"
+        local = f"<sip:{self.user}@{self.domain}>;tag=t{next(_numbers)}"
         dialog = Dialog(self._call_id(), local, f"<{uri}>", uri)
         self._invite(dialog, [])
         message = self._follow(dialog, timeout_s)
         if message.status in (401, 407) and self.password:
             proof = self._authorization(message, "INVITE", uri, self.user, proxy=message.status == 407)
             dialog.responses.clear()
+            dialog.remote = f"<{uri}>"
             self._invite(dialog, [proof])
             self._follow(dialog, timeout_s)
         return dialog
@@ -98,23 +109,33 @@ class Phone:
         """Waits for a call and takes it: 180, 200, and waits for the ACK."""
         invite = self.wait("INVITE", timeout_s)
         local = f"{invite.get('to')};tag=t{next(_numbers)}"
-        target = re.sub(r".*<(.*?)>.*", r"\1", invite.get("contact"))
-        dialog = Dialog(invite.get("call-id"), local, invite.get("from"), target)
+        dialog = Dialog(invite.get("call-id"), local, invite.get("from"), _address(invite.get("contact")), invite.first)
         self._respond(invite, "180 Ringing", local)
         self._respond(invite, "200 OK", local, self._sdp())
         self.wait("ACK", timeout_s)
         return dialog
 
+    def refuse(self, status: str, timeout_s: float = 5) -> None:
+        """Waits for a call and answers it with `status` (`486 Busy Here`)."""
+        invite = self.wait("INVITE", timeout_s)
+        self._respond(invite, status, f"{invite.get('to')};tag=t{next(_numbers)}")
+
     def hang_up(self, dialog: Dialog) -> int:
         """Sends BYE and returns the status that answers it."""
-        self._request("BYE", dialog.target, dialog.local, dialog.remote, dialog.call_id, [])
+        self._request("BYE", dialog, [])
         return self.final(dialog.call_id).status
 
     def refer(self, dialog: Dialog, number: str) -> int:
         """Asks the switch to transfer the other party to `number`; returns the status."""
         to = f"<sip:{number}@127.0.0.1:{self.server[1]}>"
         extra = [f"Refer-To: {to}", f"Referred-By: {self.contact}", f"Contact: {self.contact}"]
-        self._request("REFER", dialog.target, dialog.local, dialog.remote, dialog.call_id, extra)
+        self._request("REFER", dialog, extra)
+        return self.final(dialog.call_id).status
+
+    def press(self, dialog: Dialog, key: str) -> int:
+        """Sends a key by SIP INFO and returns the status."""
+        body = f"Signal={key}\r\nDuration=160\r\n"
+        self._request("INFO", dialog, ["Content-Type: application/dtmf-relay"], body)
         return self.final(dialog.call_id).status
 
     def wait(self, method: str, timeout_s: float = 5) -> Message:
@@ -149,44 +170,27 @@ class Phone:
                 continue
             dialog.remote = message.get("to")
             if message.status < 300:
-                dialog.target = re.sub(r".*<(.*?)>.*", r"\1", message.get("contact"))
+                dialog.target = _address(message.get("contact"))
             # RFC 3261: the ACK of a refusal belongs to the INVITE's transaction, that of a 200 to none.
             branch = dialog.branch if message.status >= 300 else self._branch()
-            number = message.get("cseq").split()[0]
-            self._send("ACK", dialog.target, dialog.local, dialog.remote, dialog.call_id, number, [], "", branch)
+            self._send("ACK", dialog, message.get("cseq").split()[0], branch, [])
             return message
 
     def _invite(self, dialog: Dialog, extra: list[str]) -> None:
+        dialog.branch = self._branch()
         lines = [f"Contact: {self.contact}", "Content-Type: application/sdp", *extra]
-        dialog.branch, number = self._branch(), str(next(self._sequence))
-        remote, call_id = f"<{dialog.target}>", dialog.call_id
-        self._send("INVITE", dialog.target, dialog.local, remote, call_id, number, lines, self._sdp(), dialog.branch)
+        self._send("INVITE", dialog, str(next(self._sequence)), dialog.branch, lines, self._sdp())
 
-    def _request(self, method: str, uri: str, local: str, remote: str, call_id: str, extra: list[str]) -> None:
-        number = str(next(self._sequence))
-        self._send(method, uri, local, remote, call_id, number, extra, "", self._branch())
+    def _request(self, method: str, dialog: Dialog, extra: list[str], body: str = "") -> None:
+        self._send(method, dialog, str(next(self._sequence)), self._branch(), extra, body)
 
-    def _branch(self) -> str:
-        return f"z9hG4bK{next(_numbers)}x{self.port}"
-
-    def _send(
-        self,
-        method: str,
-        uri: str,
-        local: str,
-        remote: str,
-        call_id: str,
-        number: str,
-        extra: list[str],
-        body: str,
-        branch: str,
-    ) -> None:
+    def _send(self, method: str, dialog: Dialog, number: str, branch: str, extra: list[str], body: str = "") -> None:
         lines = [
-            f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch}",
-            f"From: {local}",
-            f"To: {remote}",
-            f"Call-ID: {call_id}",
+            f"{method} {dialog.target} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address}:{self.port};branch={branch}",
+            f"From: {dialog.local}",
+            f"To: {dialog.remote}",
+            f"Call-ID: {dialog.call_id}",
             f"CSeq: {number} {method}",
             "Max-Forwards: 70",
             *extra,
@@ -228,14 +232,22 @@ class Phone:
         )
 
     def _sdp(self) -> str:
+        number, name = self.payload.split()
         return (
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {self.port + 1 if self.port < 65000 else 4000} RTP/AVP 8 101\r\n"
-            "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+            f"m=audio 4000 RTP/AVP {number} 101\r\na=rtpmap:{number} {name}/8000\r\n"
+            "a=rtpmap:101 telephone-event/8000\r\n"
         )
+
+    def _branch(self) -> str:
+        return f"z9hG4bK{next(_numbers)}x{self.port}"
 
     def _call_id(self) -> str:
         return f"{next(_numbers)}-{self.port}-{time.monotonic_ns()}"
+
+
+def _address(header: str) -> str:
+    return re.sub(r".*<(.*?)>.*", r"\1", header)
 
 
 def _md5(text: str) -> str:

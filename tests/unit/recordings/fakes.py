@@ -64,7 +64,7 @@ class FakeRows:
 
 @dataclass
 class FakeStorage:
-    """Object storage in memory. `away`: what it raises instead of working. `garbles`: how many uploads arrive broken."""
+    """Object storage in memory. `away`: what it raises instead of working. `garbles`: so many uploads arrive broken."""
 
     bucket: str = "calls"
     objects: dict[str, tuple[bytes, Content, Mapping[str, str]]] = field(default_factory=dict)

@@ -296,15 +296,15 @@ def lost_row(room: Room) -> Callable[[float], Outcome]:
 def test_a_file_without_a_row_waits_for_it_and_is_then_reported(
     room: Room, lost_row: Callable[[float], Outcome]
 ) -> None:
-    assert lost_row(Patience.orphan_s - 1) is Outcome.NOT_YET
-    assert lost_row(Patience.orphan_s + 1) is Outcome.ORPHAN
+    assert lost_row(Patience().orphan_s - 1) is Outcome.NOT_YET
+    assert lost_row(Patience().orphan_s + 1) is Outcome.ORPHAN
     assert room.files.exists("r1")
 
 
 @pytest.mark.req("R83")
 def test_a_file_without_a_row_is_adopted_when_a_call_lists_it(room: Room, lost_row: Callable[[float], Outcome]) -> None:
     room.rows.calls["r1"] = "c1"
-    assert lost_row(Patience.orphan_s + 1) is Outcome.STORED
+    assert lost_row(Patience().orphan_s + 1) is Outcome.STORED
     assert room.row().key == "2026/11/22/c1/r1.flac"
 
 

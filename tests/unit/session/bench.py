@@ -121,6 +121,8 @@ class Bench:
             calendars=calendars or {},
             active_flows={each.id: each.version for each in flows},
         )
+        self.newer: RoutingSnapshot | None = None
+        """What the database has, should the engine ask."""
         self.services = self.engine("e1")
 
     def engine(self, name: str) -> SessionServices:
@@ -151,8 +153,11 @@ class Bench:
             tools=tools,
             register=Register() if name != "e1" else self.register,
             outbox=CallOutbox(self, self.journal.close),
-            admission=Admission(lambda: self.snapshot, self.clock, "CZ", "cs"),
+            admission=Admission(lambda: self.snapshot, self._refresh, self.clock, "CZ", "cs"),
         )
+
+    def _refresh(self) -> None:
+        self.snapshot = self.newer or self.snapshot
 
     def get(self, flow_id: str, version: str) -> Flow:
         if (flow_id, version) not in self._flows:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.domain.call import CallResult, HungUpBy
 from engine.domain.journal import Attached, Ended, LegEvent
+from engine.domain.routing import RoutingSnapshot
 from engine.session.janitor import Janitor
 from engine.switch.port import ChannelEnd, Digits, NotPlayed, Originated, Played, TimedOut
 from ivr_flows.node import Node
@@ -281,6 +282,13 @@ def test_a_number_without_a_route_is_refused_and_recorded(bench: Bench) -> None:
     assert channel.log == [("hangup", "UNALLOCATED_NUMBER")]
     record = bench.record()
     assert (record.flow, record.reason, record.did) == ("", "no_route", "+420999888777")
+
+
+def test_a_number_put_in_a_moment_ago_works_at_once(bench: Bench) -> None:
+    bench.newer = bench.snapshot
+    bench.snapshot = RoutingSnapshot(6)
+    bench.run(FakeChannel(script=[Gone()]))
+    assert path(bench.record()) == ["answer", "welcome"]
 
 
 def test_hostile_caller_values_stay_values(bench: Bench) -> None:

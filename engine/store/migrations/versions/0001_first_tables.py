@@ -158,6 +158,7 @@ def _calls() -> None:
     _index("call_records", "started_at", "call_id")
     for column in ("did", "caller", "flow", "result"):
         _index("call_records", column, "started_at")
+    op.create_index("ix_call_records_recordings", "call_records", ["recordings"], postgresql_using="gin")
     _call_details()
 
 

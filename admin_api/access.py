@@ -1,0 +1,56 @@
+"""What happens around every request: its id, its key, the form of its body, headers of the answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from admin_api.context import services
+from admin_api.problems import Unauthenticated
+
+_OPEN = {"system.Liveness", "system.Readiness"}
+"""Endpoints without a key: for load balancers and supervisors."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def install(app: Flask) -> None:
+    """Adds the hooks to the application."""
+    app.before_request(_name)
+    app.before_request(_authenticate)
+    app.before_request(_require_json)
+    app.after_request(_add_headers)
+
+
+def _name() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _authenticate() -> None:
+    if request.endpoint in _OPEN:
+        return
+    # A path that does not exist needs a key as well: without one there is nothing to be learnt here.
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("Send a key in the header: Authorization: Bearer <key>.")
+    name = services().keys.authenticate(key.strip())
+    if name is None:
+        raise Unauthenticated("The key is not in force.")
+    g.key_name = name
+
+
+def _require_json() -> None:
+    has_body = bool(request.content_length) or "chunked" in request.headers.get("Transfer-Encoding", "")
+    if has_body and not request.is_json:
+        raise UnsupportedMediaType
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    # answers hold personal data and links
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,78 @@
+"""Flows over HTTP (R21)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+from flask.views import MethodView
+
+from admin_api.context import actor, services
+from admin_api.flows.schema import ActiveSchema, FlowDetailSchema, FlowsSchema, UploadedSchema
+from admin_api.problems import CONTENT_TYPE, ProblemSchema
+from admin_api.smorest import Blueprint, Refusal
+from engine.domain.call import JsonObject
+from engine.services.flows import FlowDetail, UploadOutcome
+
+blueprint = Blueprint("flows", __name__, url_prefix="/flows", description="Flows and their versions")
+
+_DOCUMENT = {"type": "object", "description": "a flow, `callwright/flow/1`"}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _DOCUMENT}}}}
+
+
+@blueprint.route("")
+class Collection(MethodView):
+    @blueprint.response(200, FlowsSchema)
+    def get(self) -> dict[str, Any]:
+        """All flows."""
+        return {"flows": services().flows.list()}
+
+    @blueprint.doc(**_BODY)
+    @blueprint.response(201, UploadedSchema)
+    @blueprint.alt_response(200, schema=UploadedSchema, success=True, description="This version was there already")
+    @blueprint.alt_response(422, schema=ProblemSchema, content_type=CONTENT_TYPE, description="With all findings")
+    def post(self) -> tuple[UploadOutcome, int, dict[str, str]]:
+        """Upload a version of a flow.
+
+        The flow is checked as a whole and every finding reported at once. The version is kept for good and becomes
+        active by `PUT /flows/{flow}/active` only.
+        """
+        outcome = services().flows.upload(_text(), actor())
+        where = url_for("flows.Version", flow=outcome.flow, version=outcome.version)
+        return outcome, 201 if outcome.created else 200, {"Location": where}
+
+
+@blueprint.route("/<string:flow>")
+class Member(MethodView):
+    @blueprint.response(200, FlowDetailSchema)
+    def get(self, flow: str) -> FlowDetail:
+        """One flow with its versions and the history of activations."""
+        return services().flows.get(flow)
+
+
+@blueprint.route("/<string:flow>/versions/<string:version>")
+class Version(MethodView):
+    @blueprint.response(200, _DOCUMENT)
+    def get(self, flow: str, version: str) -> JsonObject:
+        """The document of a version, as it was uploaded."""
+        return services().flows.definition(flow, version)
+
+
+@blueprint.route("/<string:flow>/active")
+class Active(MethodView):
+    @blueprint.arguments(ActiveSchema)
+    @blueprint.response(200, FlowDetailSchema)
+    def put(self, body: dict[str, Any], flow: str) -> FlowDetail:
+        """Make a version the active one; an older one again is a roll-back.
+
+        New calls get it; calls that run keep the version that they began with.
+        """
+        return services().flows.activate(flow, body["version"], actor())
+
+
+def _text() -> str:
+    """The body as it came: the flow language itself finds what JSON readers let pass, as a key that stands twice."""
+    try:
+        return request.get_data().decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(400, "json", "", "The body is not UTF-8.") from error

@@ -1,0 +1,53 @@
+"""Ports that no two runs on one machine share."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+from callwright.local import ports
+
+
+def test_two_processes_get_different_blocks_and_a_third_none() -> None:
+    block = ports.Block(range(31000, 31100, 100))
+    try:
+        code = "from callwright.local import ports\ntry: ports.Block(range(31000, 31100, 100))\n"
+        code += "except ports.NoPortFree: print('none')"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "none"
+    finally:
+        block.release()
+    ports.Block(range(31000, 31100, 100)).release()
+
+
+def test_a_port_in_use_is_skipped() -> None:
+    block = ports.Block(ports.SINGLE)
+    with socket.socket() as taken:
+        taken.bind((ports.LOOPBACK, block.first))
+        taken.listen()
+        assert not ports.is_free(block.first)
+        assert block.take() > block.first
+    block.release()
+
+
+def test_the_preferred_port_when_it_is_free() -> None:
+    port = ports.take()
+    assert ports.take(port) == port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((ports.LOOPBACK, port))
+        assert ports.take(port) != port
+
+
+def test_listening_is_seen_without_connecting() -> None:
+    port = ports.take()
+    assert not ports.listening(port)
+    with socket.socket() as server:
+        server.bind((ports.LOOPBACK, port))
+        assert not ports.listening(port)
+        server.listen()
+        assert ports.listening(port)
+        assert not ports.listening(port, "udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((ports.LOOPBACK, port))
+        assert ports.listening(port, "udp")
