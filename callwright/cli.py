@@ -130,8 +130,8 @@ def api(context: click.Context, workers: int, threads: int) -> None:
         os.environ["CALLWRIGHT_CONFIG"] = str(context.obj.absolute())
     _python(
         *("-m", "gunicorn", "--bind", str(config.api.listen), "--worker-class", "gthread"),
-        *("--workers", str(workers), "--threads", str(threads), "--no-control-socket"),
-        *("--log-level", config.log.level, "callwright.wsgi:application"),
+        *("--workers", str(workers), "--threads", str(threads), "--preload", "--no-control-socket"),
+        *("--log-level", config.log.level, "admin_api.wsgi:application"),
     )
 
 

@@ -67,7 +67,7 @@ def run(config: Config, *, switch: SwitchKind, state_dir: Path | None, engines: 
             client = Client(stack.api_url, stack.api_key)
             provision(client, stack.agents, MAIN_NUMBER, flow=library.template("main"))
             console.print(f"up after {time.monotonic() - began:.1f} s; Ctrl-C stops everything", highlight=False)
-            console.print(table(stack, MAIN_NUMBER))
+            console.print(table(stack, MAIN_NUMBER), crop=False, soft_wrap=True)
             stack.wait()
         except KeyboardInterrupt:
             steps.stop()
@@ -75,7 +75,7 @@ def run(config: Config, *, switch: SwitchKind, state_dir: Path | None, engines: 
         except ProcessDied as error:
             steps.stop()
             console.print(f"[red]{error.name} died[/]; stopping the rest", highlight=False)
-            console.print(str(error), markup=False, highlight=False)
+            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
             return 1
         finally:
             steps.stop()
@@ -87,18 +87,18 @@ def table(stack: Stack, number: str) -> Table:
     """Where everything is. Shown to the one who started it, on a loopback system: passwords included, but only here."""
     shown = Table(show_header=False, box=None, pad_edge=False)
     shown.add_column(style="bold", no_wrap=True)
-    shown.add_column(overflow="fold")
+    shown.add_column(no_wrap=True, overflow="ignore")  # the terminal may break lines, we would break URLs
     switch = "FreeSWITCH" if stack.kind == "freeswitch" else "lab switch"
     shown.add_row("call", f"sip:{number}@{stack.sip_external} [dim]({switch})[/]")
     for agent in stack.agents:
-        account = f"user {agent.id}, password {agent.password}, domain {stack.config.dialplan.domain}"
-        shown.add_row(f"phone of {agent.name}", f"{account}, server {stack.sip_internal}, number {agent.number}")
-    shown.add_row("API", f"{stack.api_url} [dim]Authorization: Bearer[/] {stack.api_key}")
+        account = f"{agent.id}@{stack.config.dialplan.domain} [dim]password[/] {agent.password}"
+        shown.add_row(f"phone {agent.number}", f"{account} [dim]server[/] {stack.sip_internal}")
+    shown.add_row("API", f"{stack.api_url} [dim]key[/] {stack.api_key}")
     shown.add_row("database", stack.database_url)
     shown.add_row("Redis", stack.redis_url)
     storage = stack.config.s3
     if storage.endpoint_url is not None:
-        shown.add_row("object storage", f"{storage.endpoint_url.get_secret_value()}, bucket {storage.bucket}")
+        shown.add_row("object storage", f"{storage.endpoint_url.get_secret_value()} [dim]bucket[/] {storage.bucket}")
     for index, address in enumerate(stack.plan.engines):
         shown.add_row(f"engine {index + 1}", str(address))
     shown.add_row("configuration", escape(str(stack.config_file)))

@@ -99,7 +99,8 @@ def rendered_files(settings: RenderSettings, template_dir: Path) -> dict[str, by
         apology=settings.prompt_path(),
         rounds=settings.rounds,
         pauses_ms=settings.pauses_ms,
-        emergency_trunks=tuple(trunk.name for trunk in settings.trunks),
+        trunks=tuple(trunk.name for trunk in settings.trunks),
+        fallbacks=settings.fallbacks,
         emergency_caller_id=settings.emergency_caller_id,
     )
     lists = {TRUNKS_LIST: settings.trunk_networks(), CONTROL_LIST: settings.control_networks()}
@@ -127,6 +128,7 @@ def template_values(settings: RenderSettings) -> dict[str, str]:
         "sessions_per_second": str(settings.sessions_per_second),
         "codecs": ",".join(settings.codecs),
         "ping_phones": "true" if settings.ping_phones else "false",
+        "switch_name": settings.switch_name,
         "log_dir": settings.log_dir,
         "log_level": settings.log_level,
         "log_levels": ",".join(severe),

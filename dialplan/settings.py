@@ -28,6 +28,7 @@ _PASSWORD = re.compile(r"[!-~]+")
 _SIP_USER = re.compile(r"[A-Za-z0-9+._@-]{1,64}")
 _PREFIX = re.compile(r"[+]?[0-9*#]{0,12}")
 _NUMBER = re.compile(r"[+]?[0-9]{3,15}")
+_E164 = re.compile(r"[+][1-9][0-9]{5,14}")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 
 
@@ -95,6 +96,14 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberFallback:
+    """Where the calls to a number go when no engine takes them (R12), both E.164 with `+`."""
+
+    number: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenderSettings:
     """One FreeSWITCH node. Passwords are left out of `repr`."""
 
@@ -124,11 +133,15 @@ class RenderSettings:
     """How often the engines are tried before the caller hears the fallback."""
     pauses_ms: tuple[int, ...] = (500, 1000, 2000)
     """Pauses between the rounds; the last one repeats."""
+    fallbacks: tuple[NumberFallback, ...] = ()
+    """Numbers whose calls are sent on over the trunks before the apology is spoken."""
     emergency_caller_id: str = ""
     """Number shown when an agent's emergency call goes out without an engine; empty: as the phone sends it."""
     ping_phones: bool = True
     """Whether registered phones are asked (OPTIONS) if they are still there, and forgotten when not (R5)."""
     log_level: str = "info"
+    switch_name: str = ""
+    """What the switch calls itself in events (`FreeSWITCH-Switchname`); empty: its host's name."""
 
     def prompt_path(self) -> str:
         """The fallback prompt's absolute path."""
@@ -154,6 +167,7 @@ class RenderSettings:
         _check_rtp(self, faults)
         _check_agents(self, faults)
         _check_trunks(self, faults)
+        _check_fallbacks(self, faults)
         _check_paths(self, faults)
         _check_limits(self, faults)
         return tuple(faults.faults)
@@ -283,6 +297,19 @@ def _check_trunks(settings: RenderSettings, faults: Collector) -> None:
             faults.add(f"{place}.ping_s", f"{trunk.ping_s} is less than 5 seconds")
 
 
+def _check_fallbacks(settings: RenderSettings, faults: Collector) -> None:
+    if settings.fallbacks and not settings.trunks:
+        faults.add("fallbacks", "cannot be called: there is no trunk")
+    seen: set[str] = set()
+    for index, fallback in enumerate(settings.fallbacks):
+        for name, number in (("number", fallback.number), ("to", fallback.to)):
+            if not _E164.fullmatch(number):
+                faults.add(f"fallbacks[{index}].{name}", f'"{number}" is not a number with + and country code')
+        if fallback.number in seen:
+            faults.add(f"fallbacks[{index}].number", f'"{fallback.number}" stands there twice')
+        seen.add(fallback.number)
+
+
 def _check_paths(settings: RenderSettings, faults: Collector) -> None:
     for name in ("recordings_dir", "prompts_dir", "log_dir", "db_dir", "run_dir"):
         _check_path(getattr(settings, name), name, faults)
@@ -307,6 +334,8 @@ def _check_limits(settings: RenderSettings, faults: Collector) -> None:
             faults.add(f"codecs[{index}]", f'"{codec}" is not one of {", ".join(CODECS)}')
     if settings.emergency_caller_id and not _NUMBER.fullmatch(settings.emergency_caller_id):
         faults.add("emergency_caller_id", f'"{settings.emergency_caller_id}" is not a number')
+    if settings.switch_name and not _HOST.fullmatch(settings.switch_name):
+        faults.add("switch_name", f'"{settings.switch_name}" is not a name (letters, digits, dots, dashes)')
     if settings.log_level not in LOG_LEVELS:
         faults.add("log_level", f'"{settings.log_level}" is not one of {", ".join(LOG_LEVELS)}')
 

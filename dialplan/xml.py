@@ -14,11 +14,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import phonenumbers
 from lxml import etree
 
 from dialplan.faults import Fault, XmlError
 from dialplan.numbers import EMERGENCY_NUMBERS
-from dialplan.settings import Agent, Trunk
+from dialplan.settings import Agent, NumberFallback, Trunk
 
 TRUNK_CONTEXT = "public"
 """Dialplan context of calls that come in over a trunk."""
@@ -52,8 +53,9 @@ class Entry:
     rounds: int = 4
     pauses_ms: tuple[int, ...] = (500, 1000, 2000)
     """Pauses between the rounds, in which a restarting engine comes back; the last one repeats."""
-    emergency_trunks: tuple[str, ...] = ()
-    """Trunks for an agent's emergency call that no engine takes (R13), in order."""
+    trunks: tuple[str, ...] = ()
+    """Trunks for what goes out without an engine: an agent's emergency call (R13), a number's fallback (R12). In order."""
+    fallbacks: tuple[NumberFallback, ...] = ()
     emergency_caller_id: str = ""
 
 
@@ -65,6 +67,7 @@ def trunk_context(entry: Entry) -> etree._Element:
     context = element("context", name=TRUNK_CONTEXT)
     context.append(_resume_extension(entry))
     context.append(_reserved_extension())
+    context.extend(_fallback_extension(entry, fallback) for fallback in entry.fallbacks)
     context.append(_entry_extension(entry))
     return context
 
@@ -76,7 +79,7 @@ def agent_context(entry: Entry) -> etree._Element:
     """
     context = element("context", name=AGENT_CONTEXT)
     context.append(_resume_extension(entry))
-    if entry.emergency_trunks:
+    if entry.trunks:
         for number in sorted(EMERGENCY_NUMBERS):
             context.append(_emergency_extension(entry, number))
             context.append(_emergency_out_extension(entry, number))
@@ -204,6 +207,20 @@ def _entry_extension(entry: Entry) -> etree._Element:
     return extension
 
 
+def _fallback_extension(entry: Entry, fallback: NumberFallback) -> etree._Element:
+    """The entry of one number, in every form in which a trunk may send it, with another line before the apology."""
+    number = phonenumbers.parse(fallback.number)
+    national = phonenumbers.national_significant_number(number)
+    expression = rf"^((\+|00)?{number.country_code})?{national}$"
+    ways = [("set", "hangup_after_bridge=true"), ("bridge", _over_trunks(entry, fallback.to))]
+    actions = [*_marks(), *_rounds(entry, first=1), *ways, *_apology(entry)]
+    return _extension(f"cw_entry_{fallback.number.lstrip('+')}", [("destination_number", expression)], actions)
+
+
+def _over_trunks(entry: Entry, number: str) -> str:
+    return "|".join(f"sofia/gateway/{trunk}/{number}" for trunk in entry.trunks)
+
+
 def _emergency_extension(entry: Entry, number: str) -> etree._Element:
     """One try with the engines, no pause, then straight out."""
     actions = [*_marks(), *_round(entry, 1), ("transfer", f"cw_emergency_{number} XML {AGENT_CONTEXT}")]
@@ -212,11 +229,10 @@ def _emergency_extension(entry: Entry, number: str) -> etree._Element:
 
 def _emergency_out_extension(entry: Entry, number: str) -> etree._Element:
     """Not for a call that was through already: `last_bridge_to` is set when an engine died after it had bridged it."""
-    targets = "|".join(f"sofia/gateway/{trunk}/{number}" for trunk in entry.emergency_trunks)
     actions = [("set", "hangup_after_bridge=true")]
     if entry.emergency_caller_id:
         actions.append(("set", f"effective_caller_id_number={entry.emergency_caller_id}"))
-    actions += [("bridge", targets), *_rounds(entry, first=2), *_apology(entry)]
+    actions += [("bridge", _over_trunks(entry, number)), *_rounds(entry, first=2), *_apology(entry)]
     extension = element("extension", name=f"cw_emergency_{number}_out")
     extension.append(_variable_condition(MANAGED_VARIABLE, "^true$"))
     extension.append(_variable_condition("last_bridge_to", "^$"))

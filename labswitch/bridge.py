@@ -142,6 +142,8 @@ async def on_exchange_media(channel: Channel) -> None:
         channel.hangup("DESTINATION_OUT_OF_ORDER")
         return
     clean = await _exchange(channel, other)
+    if other.hangup_cause:
+        channel.set("bridge_hangup_cause", other.hangup_cause)
     if channel.moving or clean or not channel.up or channel.state is not State.EXCHANGE_MEDIA:
         return
     if is_true(channel.variables.get("park_after_bridge")):
@@ -184,6 +186,7 @@ def uuid_bridge(channel: Channel, peer: Channel) -> bool:
         one.set("transfer_source", source)
         one.stop_loops = True
     channel.uuid_bridge_to, peer.uuid_bridge_to = peer, None
+    channel.set("uuid_bridge", peer.uuid)
     for one in (channel, peer):
         one.passive_routing = False
         one.set_state(State.CONSUME_MEDIA if one.state is State.HIBERNATE else State.HIBERNATE)
@@ -196,6 +199,7 @@ async def on_soft_execute(channel: Channel) -> None:
     peer, channel.uuid_bridge_to = channel.uuid_bridge_to, None
     if peer is None:
         return
+    channel.set("uuid_bridge", None)
     if not peer.up:
         _orphaned(channel)
         return

@@ -40,6 +40,9 @@ def report(channel: Channel) -> None:
             channel.set(f"{name}_stamp", stamp(moment))
     for name, moment in moments.items():
         name = "last_hold" if name == "hold" else name
+        if name == "progress":
+            channel.set("resurrect_epoch", "0")
+            channel.set("resurrect_uepoch", "0")
         channel.set(f"{name}_epoch", str(moment // _US))
         channel.set(f"{name}_uepoch", str(moment))
     channel.set("hold_accum_seconds", str(times.hold_accum // _US))

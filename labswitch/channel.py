@@ -19,6 +19,7 @@ from labswitch.event import VERBOSE, Event
 from labswitch.expand import expand
 from labswitch.headers import CallerProfile, Headers, basic, variables
 from labswitch.leg import SILENCE, Leg, LegEnd
+from labswitch.sip_causes import phrase_of
 from labswitch.state import State
 
 if TYPE_CHECKING:
@@ -250,6 +251,13 @@ class Channel:
         self.set("sip_term_status", str(end.sip_code or 200))
         self.set("proto_specific_hangup_cause", f"sip:{end.sip_code or 200}")
         self.set("sip_hangup_disposition", end.disposition)
+        if end.sip_code is not None:
+            self.set("sip_hangup_phrase", phrase_of(end.sip_code))
+        if end.disposition == "recv_refuse" and end.sip_code is not None:
+            for channel in (self, self.partner):
+                if channel is not None:
+                    channel.set("sip_invite_failure_status", str(end.sip_code))
+                    channel.set("sip_invite_failure_phrase", phrase_of(end.sip_code))
         self.hangup(end.cause)
 
     # -- doing -------------------------------------------------------------------------------------------------

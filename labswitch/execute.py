@@ -71,7 +71,9 @@ async def _run_execute(channel: Channel, message: dict[str, str]) -> None:
         started = channel.switch.clock.monotonic()
         channel.set("current_loop", str(count))
         channel.set("total_loops", str(loops))
-        if not await execute(channel, name, argument, message.get("event-uuid"), message.get("event-uuid-name")):
+        if "event-uuid" in message:
+            channel.set("app_uuid", message["event-uuid"])
+        if not await execute(channel, name, argument, message.get("event-uuid-name")):
             break
         short = channel.switch.clock.monotonic() - started < _SHORT_S
         if not channel.ready or channel.stop_loops or short:
@@ -82,14 +84,15 @@ async def _run_execute(channel: Channel, message: dict[str, str]) -> None:
         channel.stop_app = True
 
 
-async def execute(
-    channel: Channel, name: str, argument: str = "", app_uuid: str | None = None, uuid_name: str | None = None
-) -> bool:
-    """Run one application to its end. False where there is none of that name, which ends the call."""
+async def execute(channel: Channel, name: str, argument: str = "", uuid_name: str | None = None) -> bool:
+    """Run one application to its end. False where there is none of that name, which ends the call.
+
+    The variable `app_uuid`, used up here, becomes its `Application-UUID`.
+    """
     app = apps.find(name)
     if not channel.up:
         if app is not None and app.after_hangup:
-            await _perform(channel, app, argument, app_uuid, uuid_name)
+            await _perform(channel, app, argument, uuid_name)
         return app is not None
     if app is None:
         log.error("%s: invalid application %s", channel.name, name)
@@ -97,7 +100,7 @@ async def execute(
         return False
     if app.needs_media and not channel.media_up and not await _get_media(channel):
         return False
-    await _perform(channel, app, argument, app_uuid, uuid_name)
+    await _perform(channel, app, argument, uuid_name)
     return True
 
 
@@ -108,9 +111,9 @@ async def _get_media(channel: Channel) -> bool:
     return channel.media_up
 
 
-async def _perform(channel: Channel, app: apps.App, argument: str, app_uuid: str | None, uuid_name: str | None) -> None:
+async def _perform(channel: Channel, app: apps.App, argument: str, uuid_name: str | None) -> None:
     data = channel.expand(argument) if argument else argument
-    identity = [("Application-UUID", app_uuid or str(uuids.uuid4()))]
+    identity = [("Application-UUID", channel.variables.pop("app_uuid", None) or str(uuids.uuid4()))]
     if uuid_name:
         identity.append(("Application-UUID-Name", uuid_name))
     what = [("Application", app.name)]

@@ -31,6 +31,16 @@ DEFAULT_TIMEOUT_S = 60
 NO_NUMBER = "0000000000"
 """FreeSWITCH's caller number where none is given."""
 
+_DIAL_STATUS = {
+    "ORIGINATOR_CANCEL": "CANCEL",
+    "USER_BUSY": "BUSY",
+    "NO_ANSWER": "NOANSWER",
+    "DESTINATION_OUT_OF_ORDER": "INVALIDARGS",
+    "INVALID_PROFILE": "INVALIDARGS",
+    "CALL_REJECTED": "DONTCALL",
+}
+"""`DIALSTATUS` where it isn't the cause itself."""
+
 _VARIABLES = re.compile(r"\s*(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)")
 _USER = re.compile(r"user/([^@/]+)(?:@(.+))?\Z")
 _NO_CHANNEL = frozenset({"SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED", "CHAN_NOT_IMPLEMENTED"})
@@ -54,7 +64,7 @@ class DialString:
 
 @dataclass
 class Outcome:
-    """Who answered, or why nobody did."""
+    """Who answered, with the cause `SUCCESS`, or why nobody did."""
 
     channel: Channel | None
     cause: str
@@ -131,8 +141,11 @@ async def originate(
         if outcome.channel is not None or (caller is not None and not caller.up):
             break
     if caller is not None:
-        caller.set("originate_disposition", "SUCCESS" if outcome.channel else outcome.cause)
+        caller.set("originate_disposition", outcome.cause)
+        caller.set("DIALSTATUS", _DIAL_STATUS.get(outcome.cause, outcome.cause))
         caller.set("originate_failed_cause", None if outcome.channel else outcome.cause)
+        if outcome.channel is not None:
+            caller.set("signal_bond", outcome.channel.uuid)
     return outcome
 
 
@@ -205,12 +218,13 @@ class _Attempt:
     def _ring_caller(self, alive: Iterable[Channel]) -> None:
         """A caller without audio hears ringing when the called one rings."""
         caller = self._caller
-        if caller is None or caller.media_up or caller.direction != "inbound" or caller.profile.times.progress:
+        if caller is None or caller.direction != "inbound" or caller.profile.times.progress:
             return
         if caller.leg is not None and any(channel.profile.times.progress for channel in alive):
-            caller.leg.ring()
             caller.profile.times.progress = self._switch.clock.now_us()
-            caller.fire("CHANNEL_PROGRESS")
+            if not caller.media_up:
+                caller.leg.ring()
+                caller.fire("CHANNEL_PROGRESS")
 
     def _expire(self) -> bool:
         """Hang up whoever rang too long."""
@@ -288,6 +302,7 @@ def make_channel(switch: Switch, address: str, variables: Mapping[str, str], cal
             "sip_profile_name": sofia,
             "channel_name": channel.name,
             **({"originator": caller.uuid, "signal_bond": caller.uuid} if caller else {}),
+            **({"max_forwards": str(int(caller.variables.get("max_forwards") or 70) - 1)} if caller else {}),
             **variables,
             "originate_early_media": "true" if caller else "false",
             "originate_endpoint": parts[0],

@@ -139,8 +139,8 @@ async def _end(channel: Channel) -> None:
             channel.set("sip_hangup_disposition", _own_disposition(channel))
         channel.leg.hangup(channel.hangup_cause)
     channel.state = channel.running_state = State.REPORTING
-    channel.fire("CHANNEL_STATE")
     channel.call_state = "HANGUP"
+    channel.fire("CHANNEL_STATE")
     cdr.report(channel)
     channel.switch.tell_ending(channel)
     channel.fire("CHANNEL_HANGUP_COMPLETE", first=[("Hangup-Cause", channel.hangup_cause)])

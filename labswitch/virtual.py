@@ -226,7 +226,7 @@ Behaviour = Callable[[], VirtualParty]
 
 
 class VirtualLegMaker:
-    """Makes called parties by user: the part of a dial string between its last `/` and `@` or `%`.
+    """Makes called parties by address, the part of a dial string after its last `/`, or by the user in it alone.
 
     A name that nobody was given behaves as an address where nobody listens.
     """
@@ -246,7 +246,7 @@ class VirtualLegMaker:
         if words[0] == "gateway" and words[1] not in self.gateways:
             raise DialError("INVALID_GATEWAY", target)
         user = words[-1].split("@")[0].split("%")[0]
-        behaviour = self.parties.get(user)
+        behaviour = self.parties.get(words[-1]) or self.parties.get(user)
         if behaviour is None and "%" in words[-1]:
             raise DialError("USER_NOT_REGISTERED", target)
         nobody = VirtualParty([("after_ms", 1), ("refuse", "NORMAL_TEMPORARY_FAILURE")])

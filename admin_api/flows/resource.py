@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request, url_for
+from flask import Response, jsonify, request, url_for
 from flask.views import MethodView
 
 from admin_api.context import actor, services
 from admin_api.flows.schema import ActiveSchema, FlowDetailSchema, FlowsSchema, UploadedSchema
 from admin_api.problems import CONTENT_TYPE, ProblemSchema
 from admin_api.smorest import Blueprint, Refusal
-from engine.domain.call import JsonObject
 from engine.services.flows import FlowDetail, UploadOutcome
 
 blueprint = Blueprint("flows", __name__, url_prefix="/flows", description="Flows and their versions")
@@ -53,9 +52,9 @@ class Member(MethodView):
 @blueprint.route("/<string:flow>/versions/<string:version>")
 class Version(MethodView):
     @blueprint.response(200, _DOCUMENT)
-    def get(self, flow: str, version: str) -> JsonObject:
+    def get(self, flow: str, version: str) -> Response:
         """The document of a version, as it was uploaded."""
-        return services().flows.definition(flow, version)
+        return jsonify(services().flows.definition(flow, version))
 
 
 @blueprint.route("/<string:flow>/active")

@@ -6,11 +6,16 @@ import logging
 from typing import Protocol
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "cw:routing"
 """Redis channel of the announcements. The message is the new version in decimal digits."""
+
+FAIL_FAST = Retry(NoBackoff(), 1)
+"""For the client: one more try, as the server may have closed an idle connection. Somebody waits for the answer."""
 
 
 class Announcer(Protocol):

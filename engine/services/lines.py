@@ -52,7 +52,8 @@ class Agents(RoutingData[AgentEntry]):
 
     def _faults(self, session: Session, agent: AgentEntry, password: str) -> Sequence[Fault]:
         faults = _id_faults(agent.id)
-        faults += within("agents[0]", _settings(agents=(Agent(agent.id, password, agent.name),)).faults())
+        for fault in within("agents[0]", _settings(agents=(Agent(agent.id, password, agent.name),)).faults()):
+            faults.append(Fault("sip_password", fault.message) if fault.place == "password" else fault)
         if not agent.name:
             faults.append(Fault("name", "is empty"))
         if agent.number:

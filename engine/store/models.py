@@ -44,8 +44,8 @@ class Flow(Base):
 class FlowVersion(Base):
     """One uploaded version, named by the hash of its content. The content never changes (a trigger sees to it, R21).
 
-    `definition` is json and not jsonb: its text is kept, so that the hash can be taken again. `layout` is where the
-    editor drew the nodes: not part of the hash, and so kept apart and replaceable.
+    `definition` is json and not jsonb: its text is kept, so that the hash can be taken again and the order that the
+    editor gave stays. `layout` is where the editor drew the nodes: not part of the hash, kept apart and replaceable.
     """
 
     __tablename__ = "flow_versions"
@@ -55,7 +55,7 @@ class FlowVersion(Base):
     name: Mapped[str]
     kind: Mapped[str]
     definition: Mapped[dict[str, Any]] = mapped_column(JSON)
-    layout: Mapped[dict[str, Any]]
+    layout: Mapped[dict[str, Any]] = mapped_column(JSON)
     findings: Mapped[list[Any]]
     uploaded_at: Mapped[int] = mapped_column(EpochMs)
     uploaded_by: Mapped[str]

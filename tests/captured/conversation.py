@@ -1,4 +1,4 @@
-"""Reads the captured conversations in `data/`: `### ENGINE t` before what was sent, `### SWITCH t` before each frame."""
+"""Reads the captured conversations in `data/`: `### ENGINE t` before a command, `### SWITCH t` before each frame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def conversation(name: str) -> list[Turn]:
     """The turns of `data/<name>.esl`, in order."""
     parts = _TURN.split((DATA / f"{name}.esl").read_bytes())
     return [
-        _turn(side, float(at), text) for side, at, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+        _turn(side, float(at), text)
+        for side, at, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
         if side != b"CLOSED"
     ]
 

@@ -43,18 +43,20 @@ def broken_flow() -> dict[str, Any]:
     }
 
 
+_CALLERS = itertools.count(1)
+
+
 class System:
     """The running system, and the people on its phones."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.api = Client(stack.api_url, stack.api_key)
-        self._callers = itertools.count(1)
         self._phones: list[Phone] = []
 
     def new_caller(self) -> str:
         """A number that no other test calls from."""
-        return f"+4206020{next(self._callers):05d}"
+        return f"+4206020{next(_CALLERS):05d}"
 
     def phone(self, number: str) -> Phone:
         """A caller's phone; hung up and closed at the end of the test."""

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from callwright.client import path
+from callwright.demo.calls import INTO_THE_MENU_S
 from callwright.demo.verify import recording_faults
 from labswitch.phone import Behaviour
 from tests.sip.conftest import (
@@ -119,7 +120,8 @@ def test_the_callers_number_is_read_back(system: System) -> None:
     caller = system.new_caller()
     call = system.call(caller=caller)
     chooses(call, "2")
-    call.wait_ended(3 * WITHIN_S)
+    call.wait_heard_s(INTO_THE_MENU_S + 12, 2 * WITHIN_S)
+    call.hangup()
     assert nodes(system.record(caller))[:6] == ["answer", "welcome", "menu", "has-number", "your-number", "number"]
 
 
@@ -166,7 +168,7 @@ HOSTILE = (
     "x%0AUnique-ID%3A%20victim%0AEvent-Name%3A%20CHANNEL_HANGUP",
     "x%0d%0a%0d%0asendmsg%0acall-command%3a hangup",
     "${system(touch /tmp/owned)}",
-    "%00%ff%fe'|][}{,^\\",
+    "%00%ff%fe'|][}{,^\\x",
 )
 
 

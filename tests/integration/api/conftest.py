@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +15,9 @@ from engine.services.bundle import Services, Settings
 from engine.services.health import Check
 from engine.store.audit import AuditRow, read_audit
 from engine.store.database import Database
-from tests.integration.store.databases import database, sql, template, url
+from tests.integration.store.databases import database, migrated_url, sql, url
 
-__all__ = ["database", "sql", "template", "url"]
+__all__ = ["database", "migrated_url", "sql", "url"]
 
 KEY = "bootstrap-key-of-the-tests"
 NOW_MS = 1_790_000_100_000
@@ -78,19 +77,19 @@ class Api:
 
 
 @pytest.fixture
-def api(database: Database) -> Iterator[Api]:
+def api(database: Database) -> Api:
     announced, checks = Announced(), dict[str, Check]()
     services = Services.build(
         database,
         FakeLinks(),
         announcer=announced,
-        checks={name: (lambda name=name: checks[name]()) for name in ("redis", "storage")},
+        checks={"redis": lambda: checks["redis"](), "storage": lambda: checks["storage"]()},
         settings=Settings(bootstrap_keys=[KEY, "another"]),
         clock=FixedClock(),
     )
     checks |= {"redis": lambda: None, "storage": lambda: None}
     app = create_app(services)
-    yield Api(app, services, database, announced, checks)
+    return Api(app, services, database, announced, checks)
 
 
 def problem(answer: TestResponse, status: int, problem_id: str) -> dict[str, Any]:

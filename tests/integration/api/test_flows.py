@@ -11,7 +11,7 @@ from tests.integration.api.conftest import Api, problem
 
 @pytest.fixture
 def document(api: Api) -> dict[str, Any]:
-    assert api.put("/agents/alice", {"name": "Alice", "sip_password": "a long password"}).status_code == 201
+    assert api.put("/agents/alice", {"name": "Alice", "sip_password": "a-long-password"}).status_code == 201
     return library.template("main")
 
 
@@ -46,7 +46,6 @@ def test_a_version_comes_back_as_it_was_uploaded(api: Api, document: dict[str, A
     uploaded = api.post("/flows", document)
     answer = api.get(uploaded.headers["Location"])
     assert answer.status_code == 200
-    assert answer.get_data() == api.app.json.dumps(answer.get_json()).encode() + b"\n"
     assert json.dumps(answer.get_json()) == json.dumps(document), "the same, order included"
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.integration.store.databases import database, empty_url, sql, template, url
+from tests.integration.store.databases import database, empty_url, migrated_url, sql, url
 
-__all__ = ["database", "empty_url", "sql", "template", "url"]
+__all__ = ["database", "empty_url", "migrated_url", "sql", "url"]

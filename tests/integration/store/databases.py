@@ -1,4 +1,4 @@
-"""For each test a database of its own, copied from one with all migrations. A conftest imports what it needs."""
+"""Databases for tests: with all tables, or without any. A conftest imports what it needs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from sqlalchemy import create_engine, make_url, pool, text
 
 from engine.store import migrate
 from engine.store.database import Database, psycopg2_url
+from engine.store.models import Base
 
 _NUMBERS = itertools.count(1)
+_OTHERS = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
 
 @pytest.fixture(scope="session")
@@ -28,24 +33,30 @@ def sql(postgres_url: str) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres_url: str, sql: Callable[[str], None]) -> str:
-    """The name of a database with all migrations."""
-    name = f"migrated_{next(_NUMBERS)}"
-    sql(f"CREATE DATABASE {name}")
-    migrate.upgrade(_in_database(postgres_url, name))
-    return name
+def migrated_url(postgres_url: str, sql: Callable[[str], None]) -> str:
+    """A database with all migrations, which the tests use one after the other."""
+    made = _new(postgres_url, sql)
+    migrate.upgrade(made)
+    return made
 
 
 @pytest.fixture
-def empty_url(postgres_url: str, sql: Callable[[str], None]) -> Iterator[str]:
+def empty_url(postgres_url: str, sql: Callable[[str], None]) -> str:
     """A database without any tables."""
-    yield from _fresh(postgres_url, sql, "template0")
+    return _new(postgres_url, sql)
 
 
 @pytest.fixture
-def url(postgres_url: str, sql: Callable[[str], None], template: str) -> Iterator[str]:
-    """A database with all tables, empty."""
-    yield from _fresh(postgres_url, sql, template)
+def url(migrated_url: str) -> str:
+    """A database with all tables, as the migrations leave them."""
+    engine = create_engine(psycopg2_url(migrated_url), poolclass=pool.NullPool)
+    with engine.begin() as connection:
+        # whoever an earlier test left behind would hold locks
+        connection.execute(text(_OTHERS))
+        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY"))
+        connection.execute(text("INSERT INTO routing_version VALUES (1, 1, now())"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrate.head()})
+    return migrated_url
 
 
 @pytest.fixture
@@ -56,12 +67,7 @@ def database(url: str) -> Iterator[Database]:
     made.close()
 
 
-def _in_database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def _fresh(server_url: str, sql: Callable[[str], None], source: str) -> Iterator[str]:
+def _new(server_url: str, sql: Callable[[str], None]) -> str:
     name = f"test_{next(_NUMBERS)}"
-    sql(f"CREATE DATABASE {name} TEMPLATE {source}")
-    yield _in_database(server_url, name)
-    sql(f"DROP DATABASE {name} WITH (FORCE)")
+    sql(f"CREATE DATABASE {name}")
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)

@@ -182,6 +182,9 @@ def test_optional_settings_appear_only_where_they_are_set(tmp_path: Path) -> Non
     assert (plain["tls"], full["tls"], full["tls-version"]) == ("false", "true", "tlsv1.2")
     assert (plain["all-reg-options-ping"], full["all-reg-options-ping"]) == ("true", "false")
     assert "" not in plain.values()
+    named = replace(SETTINGS, switch_name="switch-1")
+    core = [params_of(rendered_files(s, template_dir())["autoload_configs/switch.conf.xml"]) for s in (SETTINGS, named)]
+    assert [values.get("switchname") for values in core] == [None, "switch-1"]
 
 
 def params_of(content: bytes) -> dict[str, str]:
@@ -213,7 +216,7 @@ def test_the_switch_is_started_on_the_directory_with_its_state_elsewhere(tmp_pat
 
 def test_the_tree_is_the_source_of_the_dialplan() -> None:
     files = rendered_files(SETTINGS, template_dir())
-    entry = xml.Entry(("127.0.0.1:9009",), "/srv/prompts/sorry.wav", emergency_trunks=("operator",))
+    entry = xml.Entry(("127.0.0.1:9009",), "/srv/prompts/sorry.wav", trunks=("operator",))
 
     assert files["dialplan/public.xml"] == xml.to_bytes(xml.trunk_context(entry))
     assert files["dialplan/agents.xml"] == xml.to_bytes(xml.agent_context(entry))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dialplan.faults import SettingsError
-from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
+from dialplan.settings import Agent, EventSocket, NumberFallback, RenderSettings, Rtp, SipListen, Trunk
 
 GOOD = RenderSettings(
     engines=("10.0.0.1:9009", "127.0.0.1:9010"),
@@ -173,6 +173,19 @@ def test_trunks() -> None:
     ]
 
 
+@pytest.mark.req("R12")
+def test_fallbacks() -> None:
+    good = NumberFallback("+420221234101", "+420601234567")
+
+    assert faults(fallbacks=(good,)) == []
+    assert faults(fallbacks=(good, NumberFallback("221234101", "2001"), good), trunks=()) == [
+        "fallbacks: cannot be called: there is no trunk",
+        'fallbacks[1].number: "221234101" is not a number with + and country code',
+        'fallbacks[1].to: "2001" is not a number with + and country code',
+        'fallbacks[2].number: "+420221234101" stands there twice',
+    ]
+
+
 def test_paths_and_limits() -> None:
     assert faults(
         recordings_dir="recordings",
@@ -186,6 +199,7 @@ def test_paths_and_limits() -> None:
         codecs=("PCMA", "G729"),
         emergency_caller_id="x",
         log_level="loud",
+        switch_name="a b",
     ) == [
         'recordings_dir: "recordings" is not an absolute path of letters, digits, dots, dashes and underscores',
         'log_dir: "/var/../etc" is not an absolute path of letters, digits, dots, dashes and underscores',
@@ -198,6 +212,7 @@ def test_paths_and_limits() -> None:
         "pauses_ms: is empty or has a pause outside 1 to 10000 ms",
         'codecs[1]: "G729" is not one of PCMA, PCMU',
         'emergency_caller_id: "x" is not a number',
+        'switch_name: "a b" is not a name (letters, digits, dots, dashes)',
         'log_level: "loud" is not one of debug, info, notice, warning, err, crit, alert',
     ]
     assert faults(fallback_prompt="", codecs=()) == ["fallback_prompt: is empty", "codecs: is empty"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,13 @@ from lxml import etree
 from dialplan import xml
 from dialplan.faults import XmlError
 from dialplan.numbers import EMERGENCY_NUMBERS
-from dialplan.settings import Agent, Trunk
+from dialplan.settings import Agent, NumberFallback, Trunk
 
 ENTRY = xml.Entry(
     engines=("10.0.0.1:9009", "10.0.0.2:9009"),
     apology="/prompts/sorry.wav",
     rounds=5,
-    emergency_trunks=("first", "second"),
+    trunks=("first", "second"),
     emergency_caller_id="+420221234101",
 )
 SOCKET = ("socket", "10.0.0.1:9009|10.0.0.2:9009 async full")
@@ -119,6 +120,27 @@ def test_without_trunks_an_emergency_call_takes_the_usual_way() -> None:
     context = xml.agent_context(xml.Entry(("10.0.0.1:9009",), "/sorry.wav"))
 
     assert matching(context, "112") == "cw_entry"
+
+
+@pytest.mark.req("R12")
+def test_a_number_with_another_line_for_an_outage_goes_there_before_the_apology() -> None:
+    entry = replace(ENTRY, rounds=1, fallbacks=(NumberFallback("+420221234101", "+420601234567"),))
+    context = xml.trunk_context(entry)
+
+    for dialled in ("+420221234101", "00420221234101", "420221234101", "221234101"):
+        assert matching(context, dialled) == "cw_entry_420221234101"
+    for dialled in ("+421221234101", "1221234101", "2212341011", "+221234101"):
+        assert matching(context, dialled) == "cw_entry"
+    assert actions(context, "cw_entry_420221234101") == [
+        ("set", "hangup_after_bridge=false"),
+        ("set", "continue_on_fail=true"),
+        ("set", "cw_managed=true"),
+        ("set", "cw_attempt=1"),
+        SOCKET,
+        ("set", "hangup_after_bridge=true"),
+        ("bridge", "sofia/gateway/first/+420601234567|sofia/gateway/second/+420601234567"),
+        *actions(context, "cw_entry")[-5:],
+    ]
 
 
 def test_no_argument_is_made_of_what_a_caller_sent() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from dialplan.render import render, switch_arguments
-from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
+from dialplan.settings import Agent, EventSocket, NumberFallback, RenderSettings, Rtp, SipListen, Trunk
 from freeswitch_conf import template_dir
 
 PASSWORD = "a-password-of-tests"
@@ -53,6 +53,7 @@ def settings_in(base: Path, **changes: Any) -> RenderSettings:
         "domain": DOMAIN,
         "agents": (Agent("jana", AGENT_PASSWORD, "Jana Nováková"), Agent("petr", AGENT_PASSWORD)),
         "trunks": (Trunk("operator", f"127.0.0.1:{free_port()}"),),
+        "fallbacks": (NumberFallback("+420221234199", "+420601000000"),),
         "recordings_dir": str(base / "recordings"),
         "prompts_dir": str(base / "prompts"),
         "log_dir": str(base / "log"),
@@ -62,6 +63,7 @@ def settings_in(base: Path, **changes: Any) -> RenderSettings:
         "max_sessions": 100,
         "pauses_ms": (100, 200),
         "ping_phones": False,
+        "switch_name": "switch-1",
     }
     return RenderSettings(**(values | changes))
 
@@ -190,6 +192,7 @@ class Engine:
     def __enter__(self) -> Engine:
         host, _, port = self.address.rpartition(":")
         self._server = socket.create_server((host, int(port)))
+        self._calls: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
@@ -198,6 +201,8 @@ class Engine:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join(5)
+        for thread in self._calls:
+            thread.join(10)
 
     def _serve(self) -> None:
         while True:
@@ -210,4 +215,12 @@ class Engine:
             headers = wire.command("connect")[0]
             self.seen.append(headers)
             handler = self.handlers[min(len(self.seen), len(self.handlers)) - 1]
-            threading.Thread(target=handler, args=(wire, headers), daemon=True).start()
+            self._calls.append(threading.Thread(target=_run, args=(handler, wire, headers), daemon=True))
+            self._calls[-1].start()
+
+
+def _run(handler: Handler, wire: Wire, headers: Mapping[str, str]) -> None:
+    try:
+        handler(wire, headers)
+    finally:
+        wire.close()

@@ -77,7 +77,6 @@ def finish(cause: str, wire: Wire, headers: Mapping[str, str]) -> None:
     wire.execute("answer")
     wire.execute("hangup", cause)
     time.sleep(0.3)
-    wire.close()
 
 
 def die(wire: Wire, headers: Mapping[str, str]) -> None:
@@ -85,7 +84,6 @@ def die(wire: Wire, headers: Mapping[str, str]) -> None:
     wire.execute("set", "cw_seen=1")
     wire.execute("answer")
     time.sleep(0.1)
-    wire.close()
 
 
 def test_it_loads_without_a_complaint(switch: RealSwitch) -> None:
@@ -97,6 +95,7 @@ def test_it_loads_without_a_complaint(switch: RealSwitch) -> None:
     assert re.search(r"internal\s+profile.*RUNNING", status)
     assert re.search(r"external::operator\s+gateway.*NOREG", status)
     assert "100 session(s) max" in switch.api("status")
+    assert switch.api("switchname") == "switch-1"
 
 
 @pytest.mark.req("R123")
@@ -226,7 +225,7 @@ def test_an_emergency_call_gets_out_without_an_engine(
 
     dialog = agent.call("112")
 
-    assert dialog.statuses == [100, 200]
+    assert dialog.statuses == [100, 180, 200]
     assert dialog.responses[-1].at - began < 1
     there = answered.result()
     assert there.invitation.startswith("INVITE sip:112@")
@@ -244,7 +243,6 @@ def test_an_emergency_call_that_was_through_is_not_connected_again(
     def bridge_and_die(wire: Wire, headers: Mapping[str, str]) -> None:
         wire.execute("bridge", "sofia/gateway/operator/112")
         time.sleep(0.5)
-        wire.close()
 
     with Engine(switch.settings.engines[0], (bridge_and_die,)):
         answered = pool.submit(operator.answer)
@@ -255,6 +253,36 @@ def test_an_emergency_call_that_was_through_is_not_connected_again(
     agent.wait("BYE")
     with pytest.raises(TimeoutError):
         operator.wait("INVITE", 0.5)
+
+
+@pytest.mark.req("R12")
+def test_in_an_outage_a_number_is_sent_to_its_other_line(
+    make: PhoneMaker, operator: Phone, pool: ThreadPoolExecutor
+) -> None:
+    caller = make()
+    answered = pool.submit(operator.answer)
+
+    dialog = caller.call("221234199")
+
+    assert dialog.statuses == [100, 180, 200]
+    there = answered.result()
+    assert there.invitation.startswith("INVITE sip:+420601000000@")
+    assert f"sip:{CALLER}@" in there.remote
+    operator.hang_up(there)
+    assert "NORMAL_CLEARING" in caller.wait("BYE").get("reason")
+
+
+@pytest.mark.req("R12")
+def test_when_the_other_line_fails_too_the_caller_hears_the_apology(
+    make: PhoneMaker, operator: Phone, pool: ThreadPoolExecutor
+) -> None:
+    caller = make()
+    refused = pool.submit(operator.refuse, "486 Busy Here")
+
+    assert caller.call("+420221234199").statuses[-1] == 200
+
+    refused.result()
+    assert "NORMAL_TEMPORARY_FAILURE" in caller.wait("BYE", 10).get("reason")
 
 
 def test_trunk_calls_come_from_listed_addresses_only(switch: RealSwitch, make: PhoneMaker) -> None:

@@ -1,4 +1,4 @@
-"""The switch's end of an event socket for tests: a real TCP connection on 127.0.0.1, behaviour by script, no sleeping."""
+"""The switch's end of an event socket for tests: real TCP on 127.0.0.1, behaviour by script, no sleeping."""
 
 from __future__ import annotations
 

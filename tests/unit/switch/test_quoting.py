@@ -175,7 +175,9 @@ def test_recordings(path: str) -> None:
     assert quoting.recording(path) == path
 
 
-@pytest.mark.parametrize("path", ["a.flac", "/srv/a.mp3", "/srv/../a.flac", "/srv/a b.flac", "/srv/{x}a.flac", "/a.flac "])
+@pytest.mark.parametrize(
+    "path", ["a.flac", "/srv/a.mp3", "/srv/../a.flac", "/srv/a b.flac", "/srv/{x}a.flac", "/a.flac "]
+)
 def test_what_is_no_recording(path: str) -> None:
     with pytest.raises(UnsafeArgument):
         quoting.recording(path)

@@ -75,8 +75,8 @@ def _flows() -> None:
     op.create_table(
         "flow_versions",
         *(_text(name) for name in ("flow_id", "version", "name", "kind")),
-        sa.Column("definition", sa.JSON(), nullable=False),
-        *(_json(name) for name in ("layout", "findings")),
+        *(sa.Column(name, sa.JSON(), nullable=False) for name in ("definition", "layout")),
+        _json("findings"),
         _time("uploaded_at"),
         _text("uploaded_by"),
         _refers("flow_versions", "flow_id", "flows.id"),

@@ -1,0 +1,199 @@
+"""Accepting calls: bounds, silent clients, draining."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.event import Event
+from gevent.queue import Queue
+
+from engine.switch.adapter import SwitchChannel
+from engine.switch.port import ChannelGone, Played, SwitchLost
+from engine.switch.server import OutboundServer
+from engine.switch.session import Sessions
+from tests.unit.switch.peer import DEADLINE_S, FakeCall, Peer, complete, hangup
+
+
+class Bench:
+    """A server whose calls are handed to the test, which says when each is over."""
+
+    def __init__(self, **options: float) -> None:
+        self.calls: Queue = Queue()
+        self.sessions = Sessions()
+        self.server = OutboundServer(("127.0.0.1", 0), self._handle, sessions=self.sessions, **options)  # type: ignore[arg-type]
+        self.server.start()
+        self._peers: list[Peer] = []
+        self.faulty: Callable[[SwitchChannel], None] | None = None
+
+    def _handle(self, channel: SwitchChannel) -> None:
+        if self.faulty is not None:
+            self.faulty(channel)
+        over = Event()
+        self.calls.put((channel, over))
+        over.wait()
+
+    def dial(self) -> Peer:
+        peer = Peer(socket.create_connection(self.server.address))
+        self._peers.append(peer)
+        return peer
+
+    def call(self, uuid: str = "a-leg") -> tuple[FakeCall, SwitchChannel, Event]:
+        fake = FakeCall(self.dial(), uuid=uuid)
+        channel, over = self.calls.get(timeout=DEADLINE_S)
+        return fake, channel, over
+
+    def close(self) -> None:
+        self.server.close()
+        for peer in self._peers:
+            peer.close()
+
+
+@contextmanager
+def bench_of(**options: float) -> Iterator[Bench]:
+    made = Bench(**options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with bench_of() as made:
+        yield made
+
+
+def until(true: Callable[[], bool]) -> None:
+    with gevent.Timeout(DEADLINE_S):
+        while not true():
+            gevent.sleep(0.002)
+
+
+def test_a_call_is_handed_over_and_its_socket_closed_at_the_end(bench: Bench) -> None:
+    fake, channel, over = bench.call()
+    assert channel.info.uuid == "a-leg"
+    assert bench.server.active == len(bench.sessions) == 1
+    assert isinstance(channel.play([]), Played)
+    over.set()
+    fake._greenlet.join(timeout=DEADLINE_S)
+    assert fake._greenlet.ready()
+    until(lambda: bench.server.active == len(bench.sessions) == 0)
+
+
+def test_a_fault_in_a_handler_lets_the_call_go_on_in_the_dialplan(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(channel: SwitchChannel) -> None:
+        raise ValueError("a fault of the handler")
+
+    bench.faulty = faulty
+    fake = FakeCall(bench.dial())
+    fake._greenlet.join(timeout=DEADLINE_S)
+    assert fake._greenlet.ready()
+    assert fake.said("set"), "something must have run before the socket is closed"
+    assert "a fault of the handler" in caplog.text
+
+
+@pytest.mark.req("R124")
+def test_beyond_the_bound_a_call_is_sent_on_at_once() -> None:
+    with bench_of(max_sessions=1) as bench:
+        _, _, over = bench.call("a")
+        refused = FakeCall(bench.dial(), uuid="b")
+        refused._greenlet.join(timeout=DEADLINE_S)
+        assert refused._greenlet.ready()
+        assert refused.said("set"), "closed before the switch has taken it in, the caller would hear silence for ever"
+        assert bench.server.refused == 1
+        over.set()
+        until(lambda: bench.server.active == 0)
+        bench.call("c")
+
+
+def test_a_silent_client_is_dropped() -> None:
+    with bench_of(connect_deadline_s=0.05) as bench:
+        peer = bench.dial()
+        peer.expect("connect")
+        assert peer.ended()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"Content-Type: command/reply\nReply-Text: -ERR no\n\n",
+        b"Content-Type: command/reply\nUnique-ID: a b\n\n",
+        b"Content-Type: command/reply\nUnique-ID: a%0Ab\n\n",
+        b"\xff" * 1000,
+        b"",
+    ],
+)
+def test_what_is_no_switch_is_dropped(answer: bytes) -> None:
+    with bench_of(connect_deadline_s=0.2) as bench:
+        peer = bench.dial()
+        peer.expect("connect")
+        peer.send(answer)
+        assert peer.ended()
+        bench.call()
+
+
+def test_many_silent_clients_take_nobodys_place() -> None:
+    with bench_of(connect_deadline_s=60) as bench:
+        bench.server._max_silent = 50
+        silent = [bench.dial() for _ in range(200)]
+        _, channel, _ = bench.call()
+        assert channel.info.uuid == "a-leg"
+        assert silent[0].ended()
+        assert len(bench.server._silent) <= 50
+
+
+@pytest.mark.req("R124")
+def test_draining_takes_what_the_kernel_has_accepted_and_keeps_sessions(bench: Bench) -> None:
+    fake, channel, _ = bench.call("a")
+    late = FakeCall(bench.dial(), uuid="late")
+    bench.server.stop_accepting()
+    bench.server.stop_accepting()
+    channel_late, over_late = bench.calls.get(timeout=DEADLINE_S)
+    assert channel_late.info.uuid == "late"
+    over_late.set()
+    late._greenlet.join(timeout=DEADLINE_S)
+    with pytest.raises(OSError):  # noqa: PT011 refused or reset
+        bench.dial().expect("connect")
+    fake.apps["playback"] = lambda command: complete(command, "FILE PLAYED")
+    assert channel.play(["/srv/a.wav"]) == Played()
+
+
+def test_closing_lets_the_calls_go(bench: Bench) -> None:
+    fake, channel, _ = bench.call()
+    bench.server.close()
+    fake._greenlet.join(timeout=DEADLINE_S)
+    assert fake._greenlet.ready()
+    with pytest.raises(SwitchLost):
+        channel.play(["/srv/a.wav"])
+
+
+def test_a_call_that_comes_back_supersedes_its_old_socket_without_closing_it(bench: Bench) -> None:
+    """Closing the old one would take the channel away from the new one."""
+    old, channel, over = bench.call("same")
+    waiting = gevent.spawn(channel.wait_end, None)
+    new, again, _ = bench.call("same")
+    with pytest.raises(SwitchLost):
+        waiting.get(timeout=DEADLINE_S)
+    over.set()
+    until(lambda: bench.server.active == 1)
+    new.apps["playback"] = lambda command: complete(command, "FILE PLAYED")
+    assert again.play(["/srv/a.wav"]) == Played()
+    assert not old._greenlet.ready(), "the old socket is still open"
+    new.send(hangup(uuid="same"))
+    with pytest.raises(ChannelGone):
+        again.play(["/srv/a.wav"])
+    old.peer.close()
+
+
+def test_port_in_use() -> None:
+    with bench_of() as bench:
+        other = OutboundServer(bench.server.address, lambda channel: None)
+        with pytest.raises(OSError):  # noqa: PT011
+            other.start()
