@@ -6,7 +6,7 @@ import re
 import uuid
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from admin_api.context import services
 from admin_api.problems import Unauthenticated
@@ -43,9 +43,13 @@ def _authenticate() -> None:
 
 
 def _require_json() -> None:
-    has_body = bool(request.content_length) or "chunked" in request.headers.get("Transfer-Encoding", "")
-    if has_body and not request.is_json:
+    streamed = "chunked" in request.headers.get("Transfer-Encoding", "")
+    if (request.content_length or streamed) and not request.is_json:
         raise UnsupportedMediaType
+    # Werkzeug cuts off a streamed body at the limit without a word; what comes as long as that was longer.
+    limit = request.max_content_length
+    if streamed and limit is not None and len(request.get_data()) >= limit:
+        raise RequestEntityTooLarge
 
 
 def _add_headers(response: Response) -> Response:

@@ -12,6 +12,7 @@ from admin_api.calendars.resource import blueprint as calendars
 from admin_api.calls.resource import blueprint as calls
 from admin_api.fields import Time
 from admin_api.flows.resource import blueprint as flows
+from admin_api.keys.resource import blueprint as keys
 from admin_api.numbers.resource import blueprint as numbers
 from admin_api.smorest import Api
 from admin_api.system.resource import blueprint as system
@@ -61,6 +62,6 @@ def create_app(services: Services) -> Flask:
     api = CallwrightApi(app)
     api.register_field(Time, "string", "date-time")
     problems.install(app)
-    for blueprint in (flows, calls, numbers, agents, trunks, calendars, system):
+    for blueprint in (flows, calls, numbers, agents, trunks, calendars, keys, system):
         api.register_blueprint(blueprint)
     return app

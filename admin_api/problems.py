@@ -148,5 +148,6 @@ def _of_bad_data(error: BadData) -> Response:
 
 
 def _of_unauthenticated(error: Unauthenticated) -> Response:
+    log.info("request %s from %s: %s", g.request_id, request.remote_addr, error)
     headers = {"WWW-Authenticate": 'Bearer realm="callwright"'}
     return problem(401, "unauthenticated", "A key is needed", str(error), headers)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import flask_smorest  # type: ignore[import-untyped]
 import marshmallow as ma
 from flask import Request
-from webargs.flaskparser import FlaskParser
+from flask_smorest.arguments import FlaskParser  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ class Refusal(HTTPException):
         self.data = {"messages": {location: {place: [message]} if place else [message]}}
 
 
-class Parser(FlaskParser):
+class Parser(FlaskParser):  # type: ignore[misc]
     """webargs' parser, which lets a body that is nested too deeply through as a fault of ours."""
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:

@@ -54,7 +54,7 @@ class Entry:
     pauses_ms: tuple[int, ...] = (500, 1000, 2000)
     """Pauses between the rounds, in which a restarting engine comes back; the last one repeats."""
     trunks: tuple[str, ...] = ()
-    """Trunks for what goes out without an engine: an agent's emergency call (R13), a number's fallback (R12). In order."""
+    """Trunks, in order, for what goes out without an engine: emergency calls (R13) and fallbacks of numbers (R12)."""
     fallbacks: tuple[NumberFallback, ...] = ()
     emergency_caller_id: str = ""
 

@@ -17,11 +17,11 @@ from gevent.threadpool import ThreadPool
 
 from dialplan.xml import RESUME_EXTENSION, TRUNK_CONTEXT
 from engine.cdr.outbox import Applier, CallOutbox
+from engine.clock import RandomIds, SystemClock
 from engine.config import Config
 from engine.domain.routing import RoutingSnapshot
 from engine.session.admission import Admission
 from engine.session.calendars import Calendars
-from engine.session.clock import RandomIds, SystemClock
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
 from engine.session.janitor import Janitor

@@ -251,6 +251,8 @@ class Dialplan(Section):
     """First port of the media."""
     rtp_last_port: Port = 32768
     """Last port of the media."""
+    switch_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,63}$")] = ""
+    """What the switch calls itself (FreeSWITCH-Switchname). Empty: its machine's name."""
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")] = "callwright.local"
     """The phones' SIP domain."""
     max_sessions: Count = 1000

@@ -222,10 +222,17 @@ async def on_soft_execute(channel: Channel) -> None:
 
 
 def _missed(channel: Channel, peer: Channel) -> None:
-    """One of the two went away before they met: neither is left alone in silence."""
+    """One of the two went away in the moment before they met."""
     if channel.moving:
         return
-    (channel if channel.ready else peer).hangup("DESTINATION_OUT_OF_ORDER")
+    if not channel.ready:
+        peer.hangup("DESTINATION_OUT_OF_ORDER")
+    elif is_true(channel.variables.get("uuid_bridge_continue_on_cancel")):
+        channel.set_state(State.EXECUTE)
+    elif is_true(channel.variables.get("uuid_bridge_park_on_cancel")):
+        channel.set_state(State.PARK)
+    else:
+        channel.hangup("ORIGINATOR_CANCEL")
 
 
 def _orphaned(channel: Channel) -> None:

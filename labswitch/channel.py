@@ -73,6 +73,10 @@ class Channel:
 
         self.application = self.application_data = ""
         self._last = ("", "")
+        self._begin_control()
+        self._begin_media()
+
+    def _begin_control(self) -> None:
         self.extension: deque[Action] = deque()
         self.private_events: deque[dict[str, str]] = deque()
         self.event_lock = 0
@@ -92,6 +96,7 @@ class Channel:
         self.held = False
         self.passive_routing = False
 
+    def _begin_media(self) -> None:
         self.keys: deque[Key] = deque()
         self.recordings: dict[str, Recording] = {}
         self.listeners: list[Callable[[bytes, bytes], None]] = []

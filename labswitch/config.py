@@ -163,7 +163,7 @@ class _Reader:
 
     def _resolve(self, element: etree._Element, path: Path) -> None:
         for key, value in element.attrib.items():
-            element.set(key, self._expand(value))
+            element.set(key, self._expand(str(value)))
         if element.text:
             element.text = self._expand(element.text)
         for child in list(element):

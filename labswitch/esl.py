@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labswitch.config import is_true
 from labswitch.esl_commands import perform
@@ -75,6 +75,7 @@ class Connection:
         self.jobs: set[asyncio.Task[None]] = set()
         self._reader = reader
         self._writer = writer
+        self._reading: asyncio.Task[Any] | None = None
         self._over: asyncio.TimerHandle | None = None
         self._hold: asyncio.Future[None] | None = None
 
@@ -91,8 +92,7 @@ class Connection:
                 self.write("Content-Type: auth/request\n\n")
             first = True
             while self.running:
-                limit_s = FIRST_COMMAND_S if first else None
-                command = await asyncio.wait_for(self._read(), limit_s)
+                command = await self._next(FIRST_COMMAND_S if first else None)
                 first = False
                 if command is None:
                     break
@@ -105,10 +105,24 @@ class Connection:
         finally:
             self._finish()
 
+    async def _next(self, limit_s: float | None) -> Command | None:
+        """The next block; None at the end, or when `stop` was called meanwhile. Raises TimeoutError."""
+        self._reading = asyncio.current_task()
+        try:
+            return await asyncio.wait_for(self._read(), limit_s)
+        except asyncio.CancelledError:
+            if self.running or self._reading is None:
+                raise
+            self._reading.uncancel()
+            return None
+        finally:
+            self._reading = None
+
     def stop(self) -> None:
-        """End the connection from our side; who reads is woken."""
+        """End the connection from our side; a command that is being performed is finished."""
         self.running = False
-        self._reader.feed_eof()
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _finish(self) -> None:
         if self in self.switch.listeners:

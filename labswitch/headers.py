@@ -57,7 +57,7 @@ class CallerProfile:
     def step(self, now_us: int, **changes: str) -> CallerProfile:
         """The profile after a transfer or re-bridge: same times, own creation time, next index."""
         times = replace(self.times, profile_created=now_us)
-        return replace(self, index=self.index + 1, times=times, **changes)  # type: ignore[arg-type]
+        return replace(self, index=self.index + 1, times=times, **changes)
 
     def headers(self, prefix: str, index: bool = True) -> Headers:
         """`<prefix>-Direction` to `<prefix>-Privacy-Hide-Number`; empty texts are left out."""

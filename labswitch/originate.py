@@ -16,8 +16,8 @@ from labswitch.apps.variables import exported
 from labswitch.causes import to_cause
 from labswitch.config import is_true
 from labswitch.dialplan import Action
-from labswitch.headers import CallerProfile, Times
 from labswitch.leg import DialError
+from labswitch.outgoing import call_out
 from labswitch.state import State
 from labswitch.transfer import transfer
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("labswitch.originate")
 
 DEFAULT_TIMEOUT_S = 60
-NO_NUMBER = "0000000000"
-"""FreeSWITCH's caller number where none is given."""
-
 _DIAL_STATUS = {
     "ORIGINATOR_CANCEL": "CANCEL",
     "USER_BUSY": "BUSY",
@@ -43,7 +40,6 @@ _DIAL_STATUS = {
 
 _VARIABLES = re.compile(r"\s*(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)")
 _USER = re.compile(r"user/([^@/]+)(?:@(.+))?\Z")
-_NO_CHANNEL = frozenset({"SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED", "CHAN_NOT_IMPLEMENTED"})
 
 
 @dataclass(frozen=True)
@@ -196,7 +192,7 @@ class _Attempt:
     def _start(self, target: Target) -> None:
         try:
             address = resolve(self._switch, target.address)
-            channel = make_channel(self._switch, address, {**self._variables, **target.variables}, self._caller)
+            channel = call_out(self._switch, address, {**self._variables, **target.variables}, self._caller)
         except DialError as error:
             log.info("can't call %s: %s", error.target, error.cause)
             self._causes.append(error.cause)
@@ -257,79 +253,6 @@ def resolve(switch: Switch, address: str) -> str:
             raise DialError("MANDATORY_IE_MISSING", address)
         return f"sofia/internal/{user.name}%{user.domain}"
     return address
-
-
-def make_channel(switch: Switch, address: str, variables: Mapping[str, str], caller: Channel | None) -> Channel:
-    """An outgoing channel, ringing. Raises `DialError` where nothing can be called."""
-    from_caller = caller.profile if caller is not None else None
-    number = variables.get("origination_caller_id_number") or (from_caller and from_caller.caller_id_number)
-    name = variables.get("origination_caller_id_name") or (from_caller and from_caller.caller_id_name)
-    name, number = name or "", number or NO_NUMBER
-    called = _called(address)
-    uuid = variables.get("origination_uuid") or switch.new_uuid()
-    if uuid in switch.channels:
-        raise DialError("DESTINATION_OUT_OF_ORDER", address)
-    now_us = switch.clock.now_us()
-    profile = CallerProfile(
-        uuid=uuid,
-        direction="outbound",
-        channel_name=address.replace("sofia/gateway/", "sofia/external/"),
-        destination_number=called,
-        caller_id_name=name,
-        caller_id_number=number,
-        orig_caller_id_name=name,
-        orig_caller_id_number=number,
-        callee_id_name=variables.get("origination_callee_id_name", "Outbound Call"),
-        callee_id_number=variables.get("origination_callee_id_number", called),
-        network_addr=from_caller.network_addr if from_caller else "",
-        ani=number,
-        context=(from_caller.context if from_caller else "default"),
-        dialplan=from_caller.dialplan if from_caller else "",
-        source="mod_sofia" if from_caller else "src/switch_ivr_originate.c",
-        times=Times(profile_created=now_us, created=now_us),
-    )
-    channel = switch.new_channel(profile)
-    channel.passive_routing = True
-    parts = address.split("/")
-    sofia = parts[1] if len(parts) > 2 else ""
-    channel.variables.update(
-        {
-            "direction": "outbound",
-            "is_outbound": "true",
-            "uuid": uuid,
-            "call_uuid": caller.uuid if caller else uuid,
-            "session_id": str(channel.session_id),
-            "sip_profile_name": sofia,
-            "channel_name": channel.name,
-            **({"originator": caller.uuid, "signal_bond": caller.uuid} if caller else {}),
-            **({"max_forwards": str(int(caller.variables.get("max_forwards") or 70) - 1)} if caller else {}),
-            **variables,
-            "originate_early_media": "true" if caller else "false",
-            "originate_endpoint": parts[0],
-            "sofia_profile_name": "external" if sofia == "gateway" else sofia,
-            "sip_req_uri": "/".join(parts[2:]),
-            "sip_to_user": called,
-        }
-    )
-    try:
-        channel.leg = switch.dial(address, number, name, channel)
-    except DialError as error:
-        channel.state = channel.running_state = State.NONE
-        if error.cause not in _NO_CHANNEL:
-            channel.fire("CHANNEL_DESTROY")
-        switch.forget(channel)
-        raise
-    if caller is not None:
-        channel.other, channel.other_type = caller.profile, "originator"
-        caller.other, caller.other_type = channel.profile, "originatee"
-    switch.start(channel)
-    return channel
-
-
-def _called(address: str) -> str:
-    """The user or number in a sofia address."""
-    last = address.rsplit("/", 1)[-1].removeprefix("sip:")
-    return last.split("@")[0].split("%")[0]
 
 
 def run_on_answer(channel: Channel, what: str, dialplan: str = "", context: str = "") -> None:

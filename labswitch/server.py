@@ -12,6 +12,7 @@ from labswitch import api
 from labswitch import config as configuration
 from labswitch.config import Config
 from labswitch.esl import ControlServer
+from labswitch.leg import Invitation, Leg
 from labswitch.rtp import PortRange
 from labswitch.sip import Gateway, Profile, SipStack
 from labswitch.sip_registrar import Registration
@@ -103,11 +104,15 @@ def make_sip(config: Config, switch: Switch) -> SipStack:
         profiles,
         {user.name: user.password for user in config.users},
         [gateway for gateway in gateways if gateway is not None],
-        switch.incoming,
+        lambda invitation, leg: _take(switch, invitation, leg),
         domain=domain,
         rtp_ports=PortRange(config.rtp_start_port, config.rtp_end_port),
         on_registration=lambda profile, user, entry: _tell_registration(switch, domain, profile, user, entry),
     )
+
+
+def _take(switch: Switch, invitation: Invitation, leg: Leg) -> None:
+    switch.incoming(invitation, leg)
 
 
 def _domain(config: Config) -> str:

@@ -51,11 +51,6 @@ def _enter(channel: Channel, state: State) -> None:
         channel.fire("CHANNEL_STATE")
 
 
-async def _init(channel: Channel) -> None:
-    channel.fire("CHANNEL_CREATE")
-    channel.set_state(State.ROUTING)
-
-
 async def _routing(channel: Channel) -> None:
     if channel.passive_routing:
         channel.set_state(State.CONSUME_MEDIA)
@@ -117,7 +112,7 @@ async def _nothing(channel: Channel) -> None:
 
 _HANDLERS: dict[State, Callable[[Channel], Awaitable[None]]] = {
     State.NEW: _nothing,
-    State.INIT: _init,
+    State.INIT: _nothing,
     State.ROUTING: _routing,
     State.SOFT_EXECUTE: bridge.on_soft_execute,
     State.EXECUTE: _execute,

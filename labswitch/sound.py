@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from labswitch.leg import FRAME_SAMPLES, SILENCE
@@ -58,16 +59,20 @@ def _file(name: str, base: Path, skip_samples: int) -> Iterator[bytes]:
     return _cut(_resample(mono, rate_hz)[skip_samples:])
 
 
-def _resample(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+Samples = npt.NDArray[np.int16]
+
+
+def _resample(samples: np.ndarray, rate_hz: int) -> Samples:
     """To 8 kHz by linear interpolation: good enough to be understood."""
     if rate_hz == RATE_HZ:
         return samples.astype(np.int16)
     length = int(len(samples) * RATE_HZ / rate_hz)
     positions = np.arange(length) * (rate_hz / RATE_HZ)
-    return np.interp(positions, np.arange(len(samples)), samples).astype(np.int16)
+    resampled: Samples = np.interp(positions, np.arange(len(samples)), samples).astype(np.int16)
+    return resampled
 
 
-def _cut(samples: np.ndarray) -> Iterator[bytes]:
+def _cut(samples: Samples) -> Iterator[bytes]:
     data = samples.tobytes()
     size = len(SILENCE)
     return (data[i : i + size].ljust(size, b"\0") for i in range(0, len(data), size))
@@ -117,7 +122,7 @@ def _tones(argument: str) -> Iterator[bytes]:
         count += 1
 
 
-def _tone(on_ms: int, off_ms: int, frequencies: list[float]) -> np.ndarray:
+def _tone(on_ms: int, off_ms: int, frequencies: list[float]) -> Samples:
     times = np.arange(on_ms * RATE_HZ // 1000) / RATE_HZ
     wave = sum((np.sin(2 * np.pi * f * times) for f in frequencies), np.zeros(len(times)))
     loud = (wave * _TONE_LEVEL / max(1, len(frequencies))).astype(np.int16)

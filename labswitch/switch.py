@@ -22,6 +22,7 @@ from labswitch.expand import DENIED
 from labswitch.headers import CallerProfile, Headers, Times
 from labswitch.incoming import caller_profile, caller_variables
 from labswitch.leg import DialError, Invitation, Leg, LegListener, LegMaker
+from labswitch.state import State
 
 log = logging.getLogger("labswitch.switch")
 
@@ -181,8 +182,9 @@ class Switch:
         return channel
 
     def start(self, channel: Channel) -> None:
-        """Set the channel's task going."""
-        channel.state = session.State.INIT
+        """Announce the channel and set its task going; at once, so that nothing its leg tells comes before."""
+        channel.running_state, channel.state = State.INIT, State.ROUTING
+        channel.fire("CHANNEL_CREATE")
         channel.task = asyncio.get_running_loop().create_task(session.run(channel))
         self.beat.start()
 

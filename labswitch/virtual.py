@@ -16,6 +16,7 @@ import asyncio
 import selectors
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from labswitch.leg import SILENCE, DialError, Invitation, LegEnd, LegListener
@@ -101,7 +102,7 @@ class VirtualParty:
         self.answered = asyncio.Event()
         self.incoming = True
         self._speaks_frames = 0
-        self._voice = open_sound(f"tone_stream://%(1000,0,{_VOICE_HZ});loops=-1", None)
+        self._voice = open_sound(f"tone_stream://%(1000,0,{_VOICE_HZ});loops=-1", Path())
         self._task: asyncio.Task[None] | None = None
 
     # -- being called, calling ---------------------------------------------------------------------------------

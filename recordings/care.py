@@ -215,7 +215,8 @@ class Caretaker:
             self._files.delete(file)
         if stored_before:
             return Outcome.CLEARED
-        log.info("recording %s of call %s is stored: %d bytes %s", row.id, row.call_id, content.bytes, sound.remarks)
+        remarks = "; ".join(("", *sound.remarks))
+        log.info("recording %s of call %s is stored: %d bytes%s", row.id, row.call_id, content.bytes, remarks)
         return Outcome.STORED
 
 

@@ -1,7 +1,7 @@
 """Prompts as they are uploaded, made into what the switch plays without work: WAV, 8 kHz, one channel, 16 bit.
 
-Reads what libsndfile reads: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU. Other formats (M4A, WMA) are refused with
-words that help.
+Reads what libsndfile reads: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU. What telephones and Windows record besides
+(M4A, WMA, AMR) goes through pydub where ffmpeg is installed, and is refused with words that help where it is not.
 
 Errors:
     PromptError
@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,9 @@ def normalise(upload: bytes, *, longest_s: float = LONGEST_S) -> Prompt:
 
 
 def _read(upload: bytes, longest_s: float) -> tuple[Samples, int]:
+    foreign = _foreign_format(upload)
+    if foreign is not None:
+        upload = _converted(upload, foreign)
     try:
         with soundfile.SoundFile(io.BytesIO(upload)) as file:
             if file.format not in FORMATS:
@@ -100,6 +104,33 @@ def _read(upload: bytes, longest_s: float) -> tuple[Samples, int]:
             return _mixed(file, int(longest_s * rate)), rate
     except soundfile.SoundFileError as error:
         raise UnreadablePrompt(f"this is no sound file that can be read ({_words(error)}); {_HELP}") from None
+
+
+def _foreign_format(upload: bytes) -> str | None:
+    """The demuxer's name of a format that only ffmpeg reads, told by its first bytes; None for all others.
+
+    ffmpeg is never left to guess: among what it recognises are playlists, which would have it open other files.
+    """
+    if upload[4:8] == b"ftyp":
+        return "mp4"
+    if upload.startswith(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"):
+        return "asf"
+    return "amr" if upload.startswith(b"#!AMR") else None
+
+
+def _converted(upload: bytes, demuxer: str) -> bytes:
+    """The sound as WAV. Raises UnreadablePrompt."""
+    if shutil.which("ffmpeg") is None:
+        raise UnreadablePrompt(f"files of this kind ({demuxer}) need ffmpeg on this machine; {_HELP}")
+    from pydub import AudioSegment
+    from pydub.exceptions import CouldntDecodeError
+
+    out = io.BytesIO()
+    try:
+        AudioSegment.from_file(io.BytesIO(upload), format=demuxer).export(out, format="wav")
+    except CouldntDecodeError:
+        raise UnreadablePrompt(f"ffmpeg can't read this file ({demuxer}); {_HELP}") from None
+    return out.getvalue()
 
 
 def _mixed(file: soundfile.SoundFile, most: int) -> Samples:

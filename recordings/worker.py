@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from engine.clock import SystemClock
 from engine.domain.recording import RecordingRow
 from engine.store.database import Database, Limits
 from engine.store.errors import StoreUnavailable
@@ -33,14 +34,6 @@ LONGEST_PAUSE_S = 60.0
 REMIND_S = 3600.0
 """How often the log says again what still needs a person."""
 ROWS_AT_ONCE = 500
-
-
-class SystemClock:
-    """The time of day."""
-
-    def now_ms(self) -> int:
-        """UTC epoch milliseconds."""
-        return time.time_ns() // 1_000_000
 
 
 class Postponed:
@@ -93,7 +86,7 @@ class Worker:
         self._is_ours = is_ours
         self._stopping = threading.Event()
         self._postponed = Postponed()
-        self._bucket_is_there = False
+        self._prepared = False
         self.available = True
         """Whether the last pass found database and storage working."""
 
@@ -124,9 +117,10 @@ class Worker:
 
         Raises StorageUnavailable, StoreUnavailable, OSError.
         """
-        if not self._bucket_is_there:
+        if not self._prepared:
+            self._files.prepare()
             self._storage.ensure_bucket()
-            self._bucket_is_there = True
+            self._prepared = True
         waiting = self._files.waiting()
         self._postponed.forget_all_but(set(waiting))
         counts = self._care_for([name for name in waiting if self._postponed.is_due(name)])
@@ -178,7 +172,6 @@ def run(config: Config) -> int:
     storage = ObjectStorage.from_config(config.s3)
     rows = RecordingStore(database)
     files = RecordingFiles(config.engine.recordings_dir)
-    files.prepare()
     worker = Worker(
         files,
         rows,

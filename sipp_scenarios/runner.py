@@ -31,6 +31,7 @@ from functools import cache
 from pathlib import Path
 
 from callwright.local import ports
+from callwright.local.process import guard
 from sipp_scenarios import media
 
 HOW_TO_INSTALL = "install it: apt-get install sip-tester (Debian, Ubuntu), or build SIPp 3.6 or later with --with-pcap"
@@ -153,7 +154,7 @@ class Sipp:
             (base / "users.csv").write_text(users, encoding="utf-8")
         with (base / "screen").open("wb") as screen:
             self._process = subprocess.Popen(
-                [str(program), *arguments, *_common(port)],
+                [*guard(signal.SIGKILL), str(program), *arguments, *_common(port)],
                 cwd=base,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -269,7 +270,7 @@ def start_uas(
         port = block.take()
         if registrar is not None and phone is not None:
             register(registrar, phone, port=port)
-            stack.callback(register, registrar, phone, port=port, expires_s=0)
+            stack.callback(_sign_off, registrar, phone, port)
         run = _start(scenario, [], block, timeout_s, port=port)
         stack.callback(run.stop)
         run.await_listening()
@@ -286,6 +287,12 @@ def register(
     with _block() as block:
         name = "uac_register_expect_ok"
         return _start(name, [_address(registrar), *values], block, timeout_s, port=port, users=users).wait()
+
+
+def _sign_off(registrar: Target, phone: Account, port: int) -> None:
+    # the switch may be gone by then, which is no fault of the phone's
+    with contextlib.suppress(ScenarioFailed):
+        register(registrar, phone, port=port, expires_s=0, timeout_s=5)
 
 
 def _start(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import struct
-import wave
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +11,10 @@ import freeswitch_conf
 from callwright.local import ports
 from callwright.local.service import Home
 from dialplan.render import RenderResult, render
-from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
+from dialplan.settings import Agent, EventSocket, NumberFallback, RenderSettings, Rtp, SipListen, Trunk
 from engine.config import Address, Config, Switch
+from ivr_flows import library
 
-FALLBACK_PROMPT = "fallback.wav"
 TRUNK = "local"
 FIRST_NUMBER = 1001
 """The first agent's internal number."""
@@ -97,10 +94,7 @@ class Plan:
 
     def render(self) -> RenderResult:
         """Write the switch's directory. Raises dialplan's SettingsError and XmlError."""
-        fallback = Path(self.settings.prompt_path())
-        if not fallback.exists():
-            fallback.parent.mkdir(parents=True, exist_ok=True)
-            write_information_tones(fallback)
+        Path(self.settings.prompts_dir).mkdir(parents=True, exist_ok=True)
         return render(self.settings, freeswitch_conf.template_dir(), self.conf_dir)
 
     def switch(self, name: str) -> Switch:
@@ -120,7 +114,12 @@ def _settings(config: Config, agents: tuple[Account, ...], operator: Address, di
 
 
 def render_settings(
-    config: Config, *, agents: tuple[Agent, ...], trunks: tuple[Trunk, ...], directory: Path
+    config: Config,
+    *,
+    agents: tuple[Agent, ...],
+    trunks: tuple[Trunk, ...],
+    directory: Path,
+    fallbacks: tuple[NumberFallback, ...] = (),
 ) -> RenderSettings:
     """What the switch's configuration is rendered from; `directory` takes its logs, databases and run files."""
     plan = config.dialplan
@@ -139,21 +138,16 @@ def render_settings(
         log_dir=str(directory / "log"),
         db_dir=str(directory / "db"),
         run_dir=str(directory / "run"),
-        fallback_prompt=FALLBACK_PROMPT,
+        fallback_prompt=_apology(config.engine.default_language),
+        fallbacks=fallbacks,
+        switch_name=plan.switch_name,
         max_sessions=plan.max_sessions,
         sessions_per_second=plan.sessions_per_second,
     )
 
 
-def write_information_tones(file: Path) -> None:
-    """The three rising tones (ITU-T E.180) that say "not available" in any language, for want of a spoken prompt."""
-    rate, seconds = 8000, 0.33
-    frames = bytearray()
-    for hertz in (950, 1400, 1800):
-        for n in range(int(rate * seconds)):
-            frames += struct.pack("<h", int(8000 * math.sin(2 * math.pi * hertz * n / rate)))
-    with wave.open(str(file), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(rate)
-        sound.writeframes(bytes(frames))
+def _apology(language: str) -> str:
+    """What the switch plays when no engine takes the call, in the language if we have it."""
+    prompts = library.prompts_dir() / "general"
+    spoken = prompts / language / "apology.wav"
+    return str(spoken if spoken.exists() else prompts / "en" / "apology.wav")

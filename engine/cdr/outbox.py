@@ -8,7 +8,6 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from engine.cdr.record import build
-from engine.cdr.recordings import rows
 from engine.domain.call import CallRecord
 from engine.domain.journal import Entry, decode, encode
 from engine.domain.recording import RecordingRow
@@ -26,9 +25,7 @@ class SpoolPort(Protocol):
 class CallStorePort(Protocol):
     """Where records end up. Writing one twice changes nothing."""
 
-    def write(
-        self, record: CallRecord, journal: Sequence[bytes] = (), recordings: Sequence[RecordingRow] = ()
-    ) -> object: ...
+    def write(self, record: CallRecord, journal: Sequence[bytes] = ()) -> object: ...
 
 
 class RecordingStorePort(Protocol):
@@ -70,8 +67,7 @@ class Applier:
         """Raises what the stores raise, ValueError for a payload that is none."""
         if kind == CALL:
             lines = payload.splitlines()
-            entries = [decode(line) for line in lines]
-            self._calls.write(build(entries), lines, rows(entries))
+            self._calls.write(build([decode(line) for line in lines]), lines)
         elif kind == RECORDING:
             self._recordings.announce(_ROW.validate_json(payload))
         else:

@@ -1,4 +1,4 @@
-"""The journal of a call: everything that happened, in order. The call record, the path and a resumed call derive from it.
+"""The journal of a call: everything that happened, in order. Call record, path and a resumed call derive from it.
 
 Entries are numbered from 1 without gaps; the number is also the entry's id in the store, so that an entry written twice
 is one entry and two engines that believe to own the same call find out.
@@ -28,7 +28,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """An engine took the call over: at its start, when it came back from a conversation, or after another engine's death."""
+    """An engine took the call: at its start, when it came back from a conversation, or after another engine's death."""
 
     engine: str
     attempt: int
@@ -37,7 +37,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class InstructionGiven:
-    """The flow asked for something. `instruction` is an `ivr_flows` instruction as JSON; `entered` the nodes come to before it."""
+    """The flow asked for something: an `ivr_flows` instruction as JSON, and the nodes `entered` before it."""
 
     step: int
     instruction: JsonObject
@@ -47,7 +47,7 @@ class InstructionGiven:
 
 @dataclass(frozen=True, slots=True)
 class ResultCame:
-    """What became of the instruction of the same step. `at_ms`: what the flow program was told as time, ms since its start."""
+    """What became of the instruction of the same step. `at_ms` is the time that the flow was told, ms since its start."""
 
     step: int
     result: JsonObject
@@ -57,7 +57,7 @@ class ResultCame:
 
 @dataclass(frozen=True, slots=True)
 class LegEvent:
-    """Something happened to a leg other than the caller's: offered, answered, bridged, unbridged, ended; or to the caller's: answered."""
+    """Something happened to a leg other than the caller's, or the caller's was answered."""
 
     leg: str
     event: Literal["offered", "answered", "bridged", "unbridged", "ended"]
@@ -79,7 +79,7 @@ class RecordingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call is over. Always the last entry. `hung_up_by` is the side that ended the caller's leg as the switch tells it."""
+    """The call is over; always the last entry. `hung_up_by`: the side that ended the caller's leg, as the switch tells."""
 
     cause: str
     hung_up_by: Literal["caller", "system"]

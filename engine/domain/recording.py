@@ -83,10 +83,15 @@ class RecordingRow:
 
 
 def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
-    """What the journal of a call that is over says of its recordings; empty for a journal that is not whole."""
-    if not entries or not isinstance(entries[0].event, Started) or not isinstance(entries[-1].event, Ended):
+    """What the journal of a call says of its recordings, in the order in which they began (R81).
+
+    A recording is over when it was stopped, or with the call; until then its state is `recording`. `expected_ms` is
+    what lies between, by our clock; the file is shorter where the call was on hold.
+    """
+    if not entries or not isinstance(entries[0].event, Started):
         return ()
     facts = entries[0].event.facts
+    call_ended_ms = entries[-1].at_ms if isinstance(entries[-1].event, Ended) else None
     events: dict[str, list[tuple[int, RecordingEvent]]] = {}
     for entry in entries:
         if isinstance(entry.event, RecordingEvent):
@@ -95,18 +100,18 @@ def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
     for recording, happened in events.items():
         started_ms, started = happened[0]
         stopped_ms = [at_ms for at_ms, event in happened if event.event == "stopped"]
-        ended_ms = stopped_ms[-1] if stopped_ms else entries[-1].at_ms
+        ended_ms = stopped_ms[-1] if stopped_ms else call_ended_ms
         rows.append(
             RecordingRow(
                 id=recording,
                 call_id=facts.call_id,
                 path=started.path,
-                state=RecordingState.ENDED,
+                state=RecordingState.RECORDING if ended_ms is None else RecordingState.ENDED,
                 switch=facts.switch,
                 started_ms=started_ms,
                 ended_ms=ended_ms,
-                expected_ms=ended_ms - started_ms,
-                agent=_agent_between(entries, started_ms, ended_ms),
+                expected_ms=None if ended_ms is None else ended_ms - started_ms,
+                agent=_agent_between(entries, started_ms, entries[-1].at_ms if ended_ms is None else ended_ms),
                 caller=facts.ani,
                 did=facts.did,
             )
@@ -115,14 +120,15 @@ def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
 
 
 def _agent_between(entries: Sequence[Entry], from_ms: int, to_ms: int) -> str:
-    """The first agent who spoke with the caller in this time, "" for none."""
-    talks: dict[str, tuple[int, str]] = {}
+    """The first agent who spoke with the caller in this time, else the first who was about to; "" for none."""
+    talks: dict[str, tuple[bool, int, str]] = {}
     for entry in entries:
         event = entry.event
         if not isinstance(event, LegEvent):
             continue
-        if event.event == "bridged" and event.party_kind == "agent" and entry.at_ms <= to_ms:
-            talks.setdefault(event.leg, (entry.at_ms, event.party))
+        if event.event in ("answered", "bridged") and event.party_kind == "agent" and entry.at_ms <= to_ms:
+            candidate = (event.event != "bridged", entry.at_ms, event.party)
+            talks[event.leg] = min(candidate, talks.get(event.leg, candidate))
         elif event.event in ("unbridged", "ended") and entry.at_ms < from_ms:
             talks.pop(event.leg, None)
-    return min(talks.values())[1] if talks else ""
+    return min(talks.values())[2] if talks else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from engine.clock import SystemClock
 from engine.domain.ports import Clock
 from engine.services.announce import Announcer, NoAnnouncer
 from engine.services.calendars import Calendars
@@ -20,14 +20,6 @@ from engine.services.recordings import RecordingLinks, Recordings
 from engine.store.calls import CallStore
 from engine.store.database import Database
 from engine.store.recordings import RecordingStore
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970-01-01T00:00:00Z."""
-        return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

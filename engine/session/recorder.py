@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.cdr.recordings import rows
 from engine.domain.journal import RecordingEvent
 from engine.domain.ports import Ids
-from engine.domain.recording import RecordingRow
+from engine.domain.recording import RecordingRow, rows_of
 from engine.domain.routing import RoutingSnapshot
 from engine.session.log import CallLog
 from engine.switch.port import Channel
@@ -46,7 +45,7 @@ class Recorder:
         recording = self._ids.new()
         path = str(self._directory / f"{recording}.flac")
         log.add(RecordingEvent(recording, "started", path))
-        self._announce(self._named(rows(log.entries)[-1], log.facts.snapshot))
+        self._announce(self._named(rows_of(log.entries)[-1], log.facts.snapshot))
         channel.start_recording(path)
         return recording
 

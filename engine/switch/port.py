@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnd:
-    """How a channel ended. `cause` in FreeSWITCH's spelling; `by_remote`: the far side hung up, cancelled or refused."""
+    """How a channel ended. `cause` in FreeSWITCH's spelling; `by_remote`: the far side ended, cancelled or refused."""
 
     uuid: str
     cause: str

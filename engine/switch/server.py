@@ -14,9 +14,9 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
+from gevent import socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gevent.socket import socket as Socket
 
 from engine.switch.adapter import SwitchChannel
 from engine.switch.outbound import OutboundSession
@@ -26,11 +26,12 @@ from engine.switch.session import SESSIONS, Sessions
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
+CLOSE_S = 3.0
 MAX_SILENT = 1024
 """At most so many connections may be on their way to a session; fewer where the process has few descriptors."""
 
 
-class _Acceptor(StreamServer):
+class _Acceptor(StreamServer):  # type: ignore[misc]
     def do_close(self, *args: Any) -> None:
         """Left to the session: a superseded one must stay open after its handler has returned."""
 
@@ -59,13 +60,13 @@ class OutboundServer:
         self._active = 0
         self.refused = 0
         """Calls that were sent on to another engine because of the bound."""
-        self._server = _Acceptor(listen, self._serve, backlog=BACKLOG, spawn=Pool())
+        self._listen = listen
+        self._server: _Acceptor | None = None
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
-        host, port = self._server.address[:2]
-        return host, port
+        """Where it listens, once started."""
+        return self._listen
 
     @property
     def active(self) -> int:
@@ -74,6 +75,16 @@ class OutboundServer:
 
     def start(self) -> None:
         """Listen; raises OSError where the address is taken."""
+        listener = socket.socket(socket.AF_INET6 if ":" in self._listen[0] else socket.AF_INET)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(self._listen)
+            listener.listen(BACKLOG)
+            self._listen = listener.getsockname()[:2]
+        except OSError:
+            listener.close()
+            raise
+        self._server = _Acceptor(listener, self._serve, spawn=Pool())
         self._server.start()
 
     def stop_accepting(self) -> None:
@@ -82,7 +93,7 @@ class OutboundServer:
         Connections that the kernel has accepted already are taken too: a call whose connection is reset before anybody
         said `connect` stays in the switch's waiting loop for ever (measured).
         """
-        if self._server.closed:
+        if self._server is None or self._server.closed:
             return
         self._server.stop_accepting()
         while (accepted := self._server.do_read()) is not None:
@@ -92,9 +103,10 @@ class OutboundServer:
     def close(self) -> None:
         """Stop accepting and end the handlers that still run; their calls go on in the dialplan."""
         self.stop_accepting()
-        self._server.stop(timeout=2)
+        if self._server is not None:
+            self._server.pool.kill(timeout=CLOSE_S)
 
-    def _serve(self, sock: Socket, address: Any) -> None:
+    def _serve(self, sock: socket.socket, address: Any) -> None:
         session = OutboundSession(address, sock, deadline_s=self._connect_deadline_s)
         try:
             channel = self._connected(session)

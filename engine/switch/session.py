@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 EVENTS = "CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE DTMF"
 """All that a session needs. Every further kind costs switch and engine for each call."""
+HANGUP_S = 3.0
+"""How long the event that tells about a hangup may come after an application that the hangup ended."""
 LINGER_S = 5
 """How long the switch keeps the socket after the hangup: long enough for the events that tell about it."""
 RELEASE_S = 1.0
@@ -63,7 +65,8 @@ class CallSession:
         self._parked = False
         """Something of ours has run on the channel, so it is in the switch's waiting loop."""
         self._superseded = False
-        self._last_cause = ""
+        self._dying: Frame | None = None
+        """The last event that already said that the channel has hung up."""
         self._executions: dict[str, Execution] = {}
         self._connection = Connection(sock, self._on_frame, self._on_connection_end, name=f"outbound {client_address}")
 
@@ -137,8 +140,8 @@ class CallSession:
         with contextlib.suppress(SwitchError):
             self.flush()
         frame = execution.wait(timeout_s)
-        if frame is not None and frame.get("Answer-State") == "hangup":
-            self.over.wait(self.deadline_s)
+        if frame is not None and frame.get("Answer-State") == "hangup" and not self.over.wait(HANGUP_S):
+            self._finish(channel_end(frame), None)
         self.raise_if_over()
         if frame is None:
             raise CommandRefused(execution.app, execution.refusal)
@@ -196,8 +199,10 @@ class CallSession:
             self._finish(None, SessionLost(f"the switch refused the subscription: {quoting.visible(reply.reply)}"))
 
     def _on_connection_end(self, reason: SwitchLost) -> None:
-        if self._lingering:
-            self._finish(ChannelEnd(self._uuid, self._last_cause or UNKNOWN_CAUSE, by_remote=False, variables={}), None)
+        if self._dying is not None:
+            self._finish(channel_end(self._dying), None)
+        elif self._lingering:
+            self._finish(ChannelEnd(self._uuid, UNKNOWN_CAUSE, by_remote=False, variables={}), None)
         else:
             self._finish(None, SessionLost(str(reason)))
 
@@ -233,7 +238,7 @@ class CallSession:
     def _on_complete(self, frame: Frame) -> None:
         hung_up = frame.get("Answer-State") == "hangup"
         if hung_up:
-            self._last_cause = quoting.visible(frame.get("Hangup-Cause") or "") or self._last_cause
+            self._dying = frame
         execution = self._executions.pop(frame.get("Application-UUID") or "", None)
         if execution is not None:
             self._parked = True

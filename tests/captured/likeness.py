@@ -31,6 +31,13 @@ _COMPARED = """
 """Headers whose values must be the same."""
 
 COMPARED = tuple(_COMPARED.split())
+MAX_DELAY_S = 0.35
+"""How far apart the same event may be: FreeSWITCH itself loses a quarter of a second where prompts are nested."""
+
+_TIMED = frozenset(
+    ("CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HANGUP", "DTMF")
+)
+
 _NOT_KEPT = re.compile(
     r"variable_(rtp_|video_|text_|remote_|audio_|local_media|advertised_media|original_read|ep_codec|switch_[rm]_sdp"
     r"|sip_(full_via|via_|from_tag|to_tag|cseq|full_|contact_|reply_|recover|outgoing|local_network|profile_name"
@@ -172,6 +179,8 @@ def differences(real: list[Said], lab: list[Said], tolerated: frozenset[tuple[st
 def _unlike(key: str, one: Said, two: Said, tolerated: frozenset[tuple[str, str]]) -> list[str]:
     found = []
     here, there = dict(one.values), dict(two.values)
+    if one.kind in _TIMED and abs(one.at_s - two.at_s) > MAX_DELAY_S:
+        found.append(f"{key} {one.kind}: at {one.at_s:.3f} but {two.at_s:.3f}")
     for name, value in here.items():
         if (one.kind, name) not in tolerated and there.get(name) != value:
             found.append(f"{key} {one.kind} at {one.at_s:.3f}: {name} {value!r} but {there.get(name)!r}")

@@ -61,12 +61,14 @@ class Stage:
     sockets: asyncio.Queue[Controller] = field(default_factory=asyncio.Queue)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def call(self, uuid: str, script: Iterable[tuple[object, ...]] = (), **details: object) -> VirtualParty:
+    def call(
+        self, uuid: str, script: Iterable[tuple[object, ...]] = (), to: str = "100", **details: object
+    ) -> VirtualParty:
         """The captured caller calls."""
         self.switch.identities = [uuid]
         caller = VirtualParty(script)
         given = {"from_display": "Jan Novak", "profile": "internal", "call_id": "1-10190@127.0.0.1", **details}
-        caller.call(self.switch, "+420601234567", "100", **given)
+        caller.call(self.switch, "+420601234567", to, **given)
         return caller
 
     async def control(self) -> Controller:

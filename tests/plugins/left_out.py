@@ -18,7 +18,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not reasons and not deselected:
         return
     terminalreporter.section("left out")
-    for reason, count in sorted(reasons.items()):
-        terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+    lines = [f"{count} {'test' if count == 1 else 'tests'}: {reason}" for reason, count in reasons.items()]
+    for line in sorted(lines):
+        terminalreporter.line(line)
     if deselected:
         terminalreporter.line(f"{deselected} {'test' if deselected == 1 else 'tests'}: deselected on the command line")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import soundfile
 
 from callwright.client import Client, path
 from callwright.demo.calls import INTO_THE_MENU_S
@@ -142,3 +145,9 @@ def chooses(call: PhoneCall, key: str) -> None:
     call.wait_answered(WITHIN_S)
     call.wait_heard_s(INTO_THE_MENU_S, WITHIN_S)
     call.press(key)
+
+
+def fetch_audio(link: str) -> tuple[Any, int]:
+    """The stored recording behind a link: samples (frames by channels, -1 to 1) and their rate in Hz."""
+    with urllib.request.urlopen(link) as answer:
+        return soundfile.read(io.BytesIO(answer.read()), always_2d=True)

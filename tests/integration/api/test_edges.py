@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -70,6 +71,28 @@ def test_a_key_works_until_it_is_revoked_and_is_not_kept(api: Api) -> None:
         api.services.keys.revoke(made.id, SYSTEM)
 
 
+@pytest.mark.req("R121", "R122")
+def test_keys_are_made_and_revoked_over_the_api(api: Api) -> None:
+    made = api.post("/keys", {"name": "export"})
+    assert made.status_code == 201
+    key_id, key = made.get_json()["id"], made.get_json()["key"]
+    listed = {
+        "id": key_id,
+        "name": "export",
+        "created_at": "2026-09-21T14:15:00.000Z",
+        "created_by": "bootstrap",
+        "revoked_at": None,
+    }
+    assert api.get("/keys", key=key).get_json() == {"keys": [listed]}
+    assert api.delete(f"/keys/{key_id}").status_code == 204
+    assert api.get("/keys").get_json() == {"keys": [listed | {"revoked_at": "2026-09-21T14:15:00.000Z"}]}
+    problem(api.get("/keys", key=key), 401, "unauthenticated")
+    problem(api.delete(f"/keys/{key_id}"), 404, "key_not_found")
+    problem(api.post("/keys", {"name": ""}), 422, "key_refused")
+    trail = [(row.action, row.outcome) for row in api.audit(f"key:{key_id}")]
+    assert trail == [("key.revoke", "key_not_found"), ("key.revoke", "ok"), ("key.create", "ok")]
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 81, "a\nb", "bootstrap"])
 def test_a_key_needs_a_name_that_tells_something(api: Api, name: str) -> None:
     with pytest.raises(KeyRefused):
@@ -106,6 +129,14 @@ def test_a_body_that_does_not_say_that_it_is_json(api: Api, method: str, path: s
 def test_a_body_that_is_too_large(api: Api, method: str, path: str) -> None:
     body = b'{"name": "' + b"x" * MAX_BODY_BYTES + b'"}'
     problem(api.ask(method, path, data=body, content_type="application/json"), 413, "too_large")
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/agents/bob"), ("POST", "/flows")])
+def test_a_streamed_body_that_is_too_large(api: Api, method: str, path: str) -> None:
+    body = io.BytesIO(b'{"name": "' + b"x" * MAX_BODY_BYTES + b'"}')
+    headers = {"Transfer-Encoding": "chunked"}
+    options: dict[str, Any] = {"environ_overrides": {"wsgi.input_terminated": True}, "content_type": "application/json"}
+    problem(api.ask(method, path, input_stream=body, headers=headers, **options), 413, "too_large")
 
 
 def test_a_fault_of_ours_tells_nothing_but_where_to_look(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ import pytest
 from callwright.local import s3 as s3_service
 from callwright.local import start
 from callwright.local.s3 import ObjectStorage as S3Service
+from engine.clock import SystemClock
 from engine.domain.recording import RecordingRow, RecordingState
 from engine.store.database import Database
 from engine.store.recordings import RecordingStore
 from recordings.care import Caretaker, Outcome
 from recordings.files import RecordingFiles
 from recordings.storage import Content, ObjectStorage
-from recordings.worker import SystemClock, Worker
+from recordings.worker import Worker
 from tests.integration.recordings.conftest import Server
 from tests.unit.recordings.audio import KILLED, conversation, flac, unfinished
 
@@ -44,13 +46,23 @@ class Room:
         self.files = files
         self.rows = RecordingStore(database)
         self.url = url
+        self.log = files.directory.parent / "worker.log"
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def record(self, name: str, data: bytes = flac(conversation(1))) -> None:
-        path = self.files.directory / f"{name}.flac"
-        row = RecordingRow(name, "c1", str(path), RecordingState.ENDED, started_ms=1_795_348_800_000)
+        self.announce(name)
+        self.put(name, data)
+
+    def announce(self, name: str) -> None:
+        row = RecordingRow(name, "c1", "/srv", RecordingState.ENDED, started_ms=1_795_348_800_000)
         self.rows.announce(row)
-        path.write_bytes(data)
+
+    def put(self, name: str, data: bytes) -> None:
+        (self.files.directory / f"{name}.flac").write_bytes(data)
+
+    def waits(self) -> bool:
+        """Whether the worker has said that it waits."""
+        return "recordings wait on the disk" in self.log.read_text(encoding="utf-8")
 
     def is_stored(self, *names: str) -> bool:
         rows = [self.rows.get(name) for name in names]
@@ -67,7 +79,8 @@ class Room:
             "CALLWRIGHT_RECORDINGS__POLL_S": "0.1",
             "CALLWRIGHT_RECORDINGS__WORKERS": "2",
         }
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM], env={**os.environ, **settings})
+        with self.log.open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-c", PROGRAM], env={**os.environ, **settings}, stderr=log)
         self.processes.append(process)
         return process
 
@@ -90,9 +103,11 @@ def test_nothing_is_lost_while_storage_is_away_and_the_worker_is_killed(room: Ro
     away.stop()
     room.record("r2")
     room.record("r3", unfinished(flac(conversation(1))))
+    eventually(room.waits, "the outage is noticed")
     first.send_signal(signal.SIGKILL)
     first.wait()
     second = room.start(away)
+    eventually(room.waits, "the outage is noticed again")
     back = start(s3_service, tmp_path / "s3", durable=False)
     try:
         assert back.url == away.url
@@ -111,10 +126,12 @@ def test_nothing_is_lost_while_the_database_is_away(
     process = room.start(s3)
     room.record("d1")
     eventually(lambda: room.is_stored("d1"), "the first recording is stored")
-    room.record("d2", KILLED.read_bytes())
+    room.announce("d2")
     server.run(f"ALTER DATABASE {database_name} WITH ALLOW_CONNECTIONS false")
     server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database_name}'")
-    (room.files.directory / "d3.flac").write_bytes(flac(conversation(1)))
+    room.put("d2", KILLED.read_bytes())
+    eventually(room.waits, "the outage is noticed")
+    assert room.files.waiting() == ["d2"]
     server.run(f"ALTER DATABASE {database_name} WITH ALLOW_CONNECTIONS true")
     room.record("d3")
     eventually(lambda: room.is_stored("d2", "d3"), "what waited is stored")
@@ -164,7 +181,8 @@ def test_two_workers_over_one_disk(files: RecordingFiles, database: Database, st
         )
         for _ in range(2)
     ]
-    counts = [worker.run_pass() for worker in workers]
+    with ThreadPoolExecutor() as pool:
+        counts = list(pool.map(Worker.run_pass, workers))
     assert sum(each[Outcome.STORED] for each in counts) == 8
     for name, expected in content.items():
         there = storage.head(f"2026/11/22/c1/{name}.flac")

@@ -50,12 +50,12 @@ def test_queries_overlap_and_the_loop_goes_on_meanwhile(url: str) -> None:
 
         ticking = gevent.spawn(tick)
         started = time.monotonic()
-        sleepers = [gevent.spawn(query, database, "SELECT pg_sleep(0.6)") for _ in range(4)]
+        sleepers = [gevent.spawn(query, database, "SELECT pg_sleep(1)") for _ in range(4)]
         gevent.joinall(sleepers, raise_error=True)
         took = time.monotonic() - started
         stop = True
-        assert took < 1.2, f"four sleeps of 0.6 s took {took} s"
-        assert max(gaps) < 0.3, f"the loop stood still for {max(gaps)} s"
+        assert took < 2.5, f"four sleeps of 1 s took {took} s"
+        assert max(gaps) < 0.8, f"the loop stood still for {max(gaps)} s"
         """,
     )
 

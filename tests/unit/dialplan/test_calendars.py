@@ -27,6 +27,65 @@ DOCUMENT = [
 ]
 
 
+BROKEN: list[object] = [
+    {
+        "id": "",
+        "time_zone": "Europe/Nowhere",
+        "weekly": {"mon": ["08:00-12:00", "08:00-25:00", "8-12"], "montag": [], "tue": "08:00-12:00"},
+        "holidays": {"country": "XX"},
+        "colour": "red",
+    },
+    {
+        "id": "b",
+        "time_zone": "../etc/passwd",
+        "weekly": {"wed": ["08:00-08:00", "24:00-08:00", "08:00-12:00", "11:59-13:00", 5]},
+        "holidays": {"country": "DE", "subdivision": "QQ"},
+        "dates": [
+            {"date": "2026-02-30", "hours": []},
+            {"date": "2026-03-01", "until": "2026-02-01", "hours": []},
+            {"date": "2026-03-01", "hours": ["x"], "holiday": "yes", "name": 1},
+            {"until": "2026-3-1"},
+            "2026-03-01",
+        ],
+    },
+    {"weekly": []},
+    {"id": "b", "time_zone": "UTC"},
+    {"id": "b", "time_zone": "UTC"},
+    7,
+]
+FAULTS = [
+    "calendars[0].colour: is not known here (one of id, time_zone, weekly, holidays, dates)",
+    'calendars[0].id: "" is not a name',
+    'calendars[0].time_zone: "Europe/Nowhere" is not a time zone (Europe/Prague)',
+    "calendars[0].weekly.montag: is not known here (one of mon, tue, wed, thu, fri, sat, sun)",
+    'calendars[0].weekly.mon[1]: "25:00" is not a time of day (HH:MM)',
+    'calendars[0].weekly.mon[2]: "8" is not a time of day (HH:MM)',
+    'calendars[0].weekly.mon[2]: "12" is not a time of day (HH:MM)',
+    "calendars[0].weekly.tue: is not a list",
+    'calendars[0].holidays.country: "XX" is not a country whose holidays are known (CZ)',
+    'calendars[1].time_zone: "../etc/passwd" is not a time zone (Europe/Prague)',
+    'calendars[1].weekly.wed[0]: "08:00-08:00" opens and closes at the same time; all day is 00:00-24:00',
+    'calendars[1].weekly.wed[1]: "24:00" is not a time of day (HH:MM)',
+    'calendars[1].weekly.wed[3]: "11:59-13:00" overlaps "08:00-12:00"',
+    'calendars[1].weekly.wed[4]: "5" is not an interval (HH:MM-HH:MM)',
+    'calendars[1].holidays.subdivision: "QQ" is not a part of DE whose holidays are known',
+    'calendars[1].dates[0].date: "2026-02-30" is not a date (YYYY-MM-DD)',
+    'calendars[1].dates[1].until: "2026-02-01" is not within 366 days from "2026-03-01" on',
+    'calendars[1].dates[2].hours[0]: "x" is not an interval (HH:MM-HH:MM)',
+    'calendars[1].dates[2].holiday: "yes" is not true or false',
+    'calendars[1].dates[2].name: "1" is not a text',
+    "calendars[1].dates[3].date: is missing",
+    "calendars[1].dates[3].hours: is missing",
+    'calendars[1].dates[3].until: "2026-3-1" is not a date (YYYY-MM-DD)',
+    "calendars[1].dates[4]: is not an object",
+    "calendars[2].id: is missing",
+    "calendars[2].time_zone: is missing",
+    "calendars[2].weekly: is not an object",
+    'calendars[4].id: "b" is the id of calendars[3] too',
+    "calendars[5]: is not an object",
+]
+
+
 @pytest.mark.req("R3")
 def test_a_document_is_read() -> None:
     support, always = parse_calendars(DOCUMENT)
@@ -45,67 +104,10 @@ def test_a_document_is_read() -> None:
 
 @pytest.mark.req("R3")
 def test_every_fault_is_reported_at_once_with_its_place() -> None:
-    broken = [
-        {
-            "id": "",
-            "time_zone": "Europe/Nowhere",
-            "weekly": {"mon": ["08:00-12:00", "08:00-25:00", "8-12"], "montag": [], "tue": "08:00-12:00"},
-            "holidays": {"country": "XX"},
-            "colour": "red",
-        },
-        {
-            "id": "b",
-            "time_zone": "../etc/passwd",
-            "weekly": {"wed": ["08:00-08:00", "24:00-08:00", "08:00-12:00", "11:59-13:00", 5]},
-            "holidays": {"country": "DE", "subdivision": "QQ"},
-            "dates": [
-                {"date": "2026-02-30", "hours": []},
-                {"date": "2026-03-01", "until": "2026-02-01", "hours": []},
-                {"date": "2026-03-01", "hours": ["x"], "holiday": "yes", "name": 1},
-                {"until": "2026-3-1"},
-                "2026-03-01",
-            ],
-        },
-        {"weekly": []},
-        {"id": "b", "time_zone": "UTC"},
-        {"id": "b", "time_zone": "UTC"},
-        7,
-    ]
-
     with pytest.raises(CalendarError) as caught:
-        parse_calendars(broken)
+        parse_calendars(BROKEN)
 
-    assert [str(fault) for fault in caught.value.faults] == [
-        "calendars[0].colour: is not known here (one of id, time_zone, weekly, holidays, dates)",
-        'calendars[0].id: "" is not a name',
-        'calendars[0].time_zone: "Europe/Nowhere" is not a time zone (Europe/Prague)',
-        "calendars[0].weekly.montag: is not known here (one of mon, tue, wed, thu, fri, sat, sun)",
-        'calendars[0].weekly.mon[1]: "25:00" is not a time of day (HH:MM)',
-        'calendars[0].weekly.mon[2]: "8" is not a time of day (HH:MM)',
-        'calendars[0].weekly.mon[2]: "12" is not a time of day (HH:MM)',
-        "calendars[0].weekly.tue: is not a list",
-        'calendars[0].holidays.country: "XX" is not a country whose holidays are known (CZ)',
-        'calendars[1].time_zone: "../etc/passwd" is not a time zone (Europe/Prague)',
-        'calendars[1].weekly.wed[0]: "08:00-08:00" opens and closes at the same time; all day is 00:00-24:00',
-        'calendars[1].weekly.wed[1]: "24:00" is not a time of day (HH:MM)',
-        'calendars[1].weekly.wed[3]: "11:59-13:00" overlaps "08:00-12:00"',
-        'calendars[1].weekly.wed[4]: "5" is not an interval (HH:MM-HH:MM)',
-        'calendars[1].holidays.subdivision: "QQ" is not a part of DE whose holidays are known',
-        'calendars[1].dates[0].date: "2026-02-30" is not a date (YYYY-MM-DD)',
-        'calendars[1].dates[1].until: "2026-02-01" is not within 366 days from "2026-03-01" on',
-        'calendars[1].dates[2].hours[0]: "x" is not an interval (HH:MM-HH:MM)',
-        'calendars[1].dates[2].holiday: "yes" is not true or false',
-        'calendars[1].dates[2].name: "1" is not a text',
-        "calendars[1].dates[3].date: is missing",
-        "calendars[1].dates[3].hours: is missing",
-        'calendars[1].dates[3].until: "2026-3-1" is not a date (YYYY-MM-DD)',
-        "calendars[1].dates[4]: is not an object",
-        "calendars[2].id: is missing",
-        "calendars[2].time_zone: is missing",
-        "calendars[2].weekly: is not an object",
-        'calendars[4].id: "b" is the id of calendars[3] too',
-        "calendars[5]: is not an object",
-    ]
+    assert [str(fault) for fault in caught.value.faults] == FAULTS
 
 
 def test_a_list_is_wanted() -> None:

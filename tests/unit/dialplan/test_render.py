@@ -66,7 +66,6 @@ def test_a_new_directory_is_complete(tmp_path: Path) -> None:
         "listen-port": "8021",
         "password": "first&secret-0123",
         "apply-inbound-acl": "cw_control",
-        "stop-on-bind-error": "true",
     }
     assert params(tmp_path / "conf/autoload_configs/switch.conf.xml")["api-expansion"] == "false"
 
@@ -110,7 +109,7 @@ def test_a_change_is_shown_as_a_diff_without_passwords(tmp_path: Path) -> None:
         '+    <param name="listen-port" value="8022"/>\n'
         '     <param name="password" value="…"/>\n'
         '     <param name="apply-inbound-acl" value="cw_control"/>\n'
-        '     <param name="stop-on-bind-error" value="true"/>\n'
+        "   </settings>\n"
     )
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.clock import SystemClock
 from engine.domain.recording import RecordingRow, RecordingState
 from engine.store.errors import StoreUnavailable
 from recordings import worker as module
 from recordings.care import Caretaker, Outcome
 from recordings.files import RecordingFiles
 from recordings.storage import StorageUnavailable
-from recordings.worker import Postponed, SystemClock, Worker
+from recordings.worker import Postponed, Worker
 from tests.unit.recordings.audio import conversation, flac
 from tests.unit.recordings.fakes import FakeRows, FakeStorage
 

@@ -83,7 +83,7 @@ def connect_block(headers: dict[str, str] | None = None, uuid: str = UUID) -> by
     return encoded(known) + b"Content-Type: command/reply\nReply-Text: %2BOK%0A\n\n"
 
 
-def complete(command: Command, response: str = "_none_", **headers: str) -> bytes:
+def complete(command: Command, response: str = "_none_", uuid: str = UUID, **headers: str) -> bytes:
     """The completion of what `command` started."""
     known = {
         "Answer-State": "answered",
@@ -93,7 +93,7 @@ def complete(command: Command, response: str = "_none_", **headers: str) -> byte
         "Application-UUID": command.event_uuid,
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    return event("CHANNEL_EXECUTE_COMPLETE", known)
+    return event("CHANNEL_EXECUTE_COMPLETE", known, uuid=uuid)
 
 
 def hangup(cause: str = "NORMAL_CLEARING", disposition: str = "recv_bye", uuid: str = UUID, **more: str) -> bytes:
@@ -181,6 +181,7 @@ class FakeCall:
         self.commands: list[Command] = []
         self.apps: dict[str, Callable[[Command], bytes]] = {}
         self.apis: dict[str, Callable[[str], bytes]] = {}
+        self.uuid = uuid
         self._block = connect_block(headers, uuid)
         self._seen = Event()
         self._greenlet = gevent.spawn(self._run)
@@ -214,7 +215,7 @@ class FakeCall:
             return self._block
         if command.line.startswith("sendmsg"):
             behaviour = self.apps.get(command.app)
-            return reply() + (behaviour(command) if behaviour else complete(command))
+            return reply() + (behaviour(command) if behaviour else complete(command, uuid=self.uuid))
         if command.line.startswith("api "):
             name, _, rest = command.line[4:].partition(" ")
             behaviour_api = self.apis.get(name)

@@ -488,6 +488,14 @@ def test_a_goodbye_without_the_last_event_is_a_hangup_still(bench: Bench) -> Non
     assert end.cause == "NORMAL_UNSPECIFIED"
 
 
+def test_a_completion_that_tells_of_the_hangup_is_enough(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.switch.session.HANGUP_S", 0.05)
+    bench.call.apps["playback"] = lambda c: complete(c, "x", Answer_State="hangup", Hangup_Cause="USER_BUSY")
+    with pytest.raises(ChannelGone) as gone:
+        bench.channel.play([A])
+    assert gone.value.end.cause == "USER_BUSY"
+
+
 def test_on_end_called_at_once_when_it_is_over_and_not_when_taken_back(bench: Bench) -> None:
     told: list[object] = []
     bench.channel.on_end(lambda end: told.append("kept"))

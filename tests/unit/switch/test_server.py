@@ -161,8 +161,8 @@ def test_draining_takes_what_the_kernel_has_accepted_and_keeps_sessions(bench: B
     late._greenlet.join(timeout=DEADLINE_S)
     with pytest.raises(OSError):  # noqa: PT011 refused or reset
         bench.dial().expect("connect")
-    fake.apps["playback"] = lambda command: complete(command, "FILE PLAYED")
-    assert channel.play(["/srv/a.wav"]) == Played()
+    fake.apps["playback"] = lambda command: complete(command, "FILE PLAYED", "a")
+    assert channel.play(["/srv/a.wav"], deadline_s=DEADLINE_S) == Played()
 
 
 def test_closing_lets_the_calls_go(bench: Bench) -> None:
@@ -183,8 +183,8 @@ def test_a_call_that_comes_back_supersedes_its_old_socket_without_closing_it(ben
         waiting.get(timeout=DEADLINE_S)
     over.set()
     until(lambda: bench.server.active == 1)
-    new.apps["playback"] = lambda command: complete(command, "FILE PLAYED")
-    assert again.play(["/srv/a.wav"]) == Played()
+    new.apps["playback"] = lambda command: complete(command, "FILE PLAYED", "same")
+    assert again.play(["/srv/a.wav"], deadline_s=DEADLINE_S) == Played()
     assert not old._greenlet.ready(), "the old socket is still open"
     new.send(hangup(uuid="same"))
     with pytest.raises(ChannelGone):
