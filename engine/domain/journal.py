@@ -47,7 +47,7 @@ class InstructionGiven:
 
 @dataclass(frozen=True, slots=True)
 class ResultCame:
-    """What became of the instruction of the same step. `at_ms` is the time that the flow was told, ms since its start."""
+    """What became of the instruction of the same step. `at_ms`: the time that the flow was told, ms since its start."""
 
     step: int
     result: JsonObject
@@ -79,7 +79,7 @@ class RecordingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call is over; always the last entry. `hung_up_by`: the side that ended the caller's leg, as the switch tells."""
+    """The call is over; always the last entry. `hung_up_by`: who ended the caller's leg, as the switch tells."""
 
     cause: str
     hung_up_by: Literal["caller", "system"]
