@@ -138,7 +138,7 @@ def api(context: click.Context, workers: int, threads: int) -> None:
 @cli.command()
 @click.pass_context
 def recordings(context: click.Context) -> None:
-    """Bring recordings from the switch's disk to object storage; repair and retention."""
+    """Bring recordings from the switch's disk to object storage, repaired where a writer died."""
     config = _load(context)
     from recordings import worker
 

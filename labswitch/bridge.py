@@ -54,14 +54,10 @@ async def two_party(channel: Channel, peer: Channel) -> None:
 
 def _pass_answer(channel: Channel, peer: Channel) -> None:
     """A caller is answered when the called one answers, and hears early media as soon as there is some."""
-    if channel.direction != "inbound" or channel.leg is None or channel.answered:
-        return
     if peer.answered:
-        channel.leg.answer()
-        channel.mark_answered()
-    elif peer.early and not channel.early:
-        channel.leg.early_media()
-        channel.start_early_media()
+        channel.answer()
+    elif peer.early:
+        channel.pre_answer()
 
 
 async def _exchange(channel: Channel, other: Channel) -> bool:

@@ -267,6 +267,18 @@ class Channel:
 
     # -- doing -------------------------------------------------------------------------------------------------
 
+    def answer(self) -> None:
+        """200 OK to a caller. Counts at once: who waits for the ACK loses 30 ms a call."""
+        if self.direction == "inbound" and not self.answered and self.up and self.leg is not None:
+            self.leg.answer()
+            self.mark_answered()
+
+    def pre_answer(self) -> None:
+        """183 with audio to a caller."""
+        if self.direction == "inbound" and not self.media_up and self.up and self.leg is not None:
+            self.leg.early_media()
+            self.start_early_media()
+
     def start_early_media(self) -> None:
         """Audio flows before the answer."""
         self.early = True

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("labswitch.esl")
 
+_BEFORE_PARK_S = 0.001
+
 Handler = Callable[["Connection", "Command", str], Awaitable[str | None]]
 
 
@@ -56,6 +58,8 @@ async def _connect(connection: Connection, command: Command, rest: str) -> str |
     ]
     connection.write(event.plain())
     connection.connected = True
+    # The park begins a moment later: usually after what the engine sends together with `connect`.
+    asyncio.get_running_loop().call_later(_BEFORE_PARK_S, channel.wake)
     return None
 
 

@@ -98,17 +98,13 @@ async def execute(channel: Channel, name: str, argument: str = "", uuid_name: st
         log.error("%s: invalid application %s", channel.name, name)
         channel.hangup("DESTINATION_OUT_OF_ORDER")
         return False
-    if app.needs_media and not channel.media_up and not await _get_media(channel):
-        return False
+    if app.needs_media and not channel.media_up:
+        # What makes sound pre-answers an incoming call; an outgoing one must have media already.
+        channel.pre_answer()
+        if not channel.media_up:
+            return False
     await _perform(channel, app, argument, uuid_name)
     return True
-
-
-async def _get_media(channel: Channel) -> bool:
-    """Applications that make sound pre-answer an incoming call; an outgoing one must have media already."""
-    if channel.direction == "inbound":
-        await execute(channel, "pre_answer")
-    return channel.media_up
 
 
 async def _perform(channel: Channel, app: apps.App, argument: str, uuid_name: str | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 DENIED = "<API Execute Permission Denied>"
 
 _CALL = re.compile(r"\A([A-Za-z_][\w]*)\((.*)\)\Z", re.DOTALL)
-_SLICE = re.compile(r"\A(.*):(-?\d+)(?::(\d+))?\Z", re.DOTALL)
+_SLICE = re.compile(r"\A(.*?):(-?\d+)(?::(\d+))?\Z", re.DOTALL)
 
 
 def expand(text: str, variable: Callable[[str], str | None], api: Callable[[str, str], str | None]) -> str:

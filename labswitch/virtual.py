@@ -89,11 +89,22 @@ async def local_pair() -> tuple[Streams, Streams]:
     return await asyncio.open_connection(sock=here), await asyncio.open_connection(sock=there)
 
 
+class _Nobody:
+    """The listener of a party that no channel has taken."""
+
+    def on_ringing(self) -> None: ...
+    def on_early_media(self) -> None: ...
+    def on_answered(self) -> None: ...
+    def on_dtmf(self, digit: str, duration_ms: int, source: str) -> None: ...
+    def on_hold(self, held: bool) -> None: ...
+    def on_ended(self, end: LegEnd) -> None: ...
+
+
 class VirtualParty:
     """Somebody on the phone, who follows a script. A `labswitch.leg.Leg`."""
 
     def __init__(self, script: Iterable[Step] = ()) -> None:
-        self.listener: LegListener
+        self.listener: LegListener = _Nobody()
         self.script = tuple(script)
         self.heard: list[bytes] = []
         """Every frame that the switch sent, in order."""

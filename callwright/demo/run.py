@@ -176,7 +176,7 @@ def _await_records(client: Client, failures: list[str], say: Callable[[str], Non
             failures += [f"call {number}: {problem}" for problem in problems]
             call["recordings"][0]["url"] = link["url"]
     say("records and recording are there" if complete else "not all records came in time")
-    return found
+    return [*found]
 
 
 def _record(client: Client, caller: str) -> dict[str, Any] | None:

@@ -64,15 +64,17 @@ class LegEvent:
     party: str = ""
     party_kind: Literal["caller", "agent", "number", ""] = ""
     cause: str = ""
+    happened_ms: int | None = None
+    """When it happened, where it was found out only later (UTC epoch ms)."""
     kind: Literal["leg"] = "leg"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingEvent:
-    """A recording began or ended. `path` is the file on the switch's disk."""
+    """A recording began or ended, or could not be begun. `path` is the file on the switch's disk."""
 
     recording: str
-    event: Literal["started", "stopped", "masked", "unmasked"]
+    event: Literal["started", "stopped", "failed", "masked", "unmasked"]
     path: str = ""
     kind: Literal["recording"] = "recording"
 

@@ -99,7 +99,7 @@ def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
     rows = []
     for recording, happened in events.items():
         started_ms, started = happened[0]
-        stopped_ms = [at_ms for at_ms, event in happened if event.event == "stopped"]
+        stopped_ms = [at_ms for at_ms, event in happened if event.event in ("stopped", "failed")]
         ended_ms = stopped_ms[-1] if stopped_ms else call_ended_ms
         rows.append(
             RecordingRow(

@@ -7,7 +7,7 @@ Keys in Redis:
     cw:closing:<call_id>   held by the engine that closes a call found orphaned (expires)
 
 An entry's number is its id in the stream, so writing it twice is harmless, and two engines that both believe to hold
-a call find out: the slower one gets `JournalConflict` and lets go.
+a call find out: the slower one is told (`on_conflict`) and lets go.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -106,12 +106,17 @@ class RedisJournal:
         engine: str,
         fallback: FallbackFile,
         on_conflict: Callable[[str], None],
+        on_gap: Callable[[str], None],
         alive_s: int = 6,
     ) -> None:
+        """`on_conflict`: another engine wrote the call's journal. `on_gap`: Redis lost the call's first entries."""
         self._redis = client
         self._engine = engine
         self._file = fallback
         self._on_conflict = on_conflict
+        self._on_gap = on_gap
+        self._lost: set[str] = set()
+        """Calls that another engine took; nothing is written for them until this engine holds them again."""
         self._alive_s = alive_s
         self._queue: list[Command] = []
         self._barriers: list[AsyncResult] = []
@@ -128,16 +133,19 @@ class RedisJournal:
         except redis.RedisError as error:
             if not self._away:
                 raise JournalUnavailable(f"redis: {error}") from error
-        for command in self._file.read():
+        for command in self._file.read() if self._away else ():
             if command[0] == "add" and command[1] == call_id:
                 entry = decode(command[3])
                 entries.setdefault(entry.n, entry)
+        if sorted(entries) != list(range(1, len(entries) + 1)):
+            raise JournalUnavailable(f"only entries {sorted(entries)} of the call can be read now")
         return [entries[n] for n in sorted(entries)]
 
     def append(self, call_id: str, entry: Entry) -> None:
         self._put(("add", call_id, str(entry.n), encode(entry).decode()))
 
     def hold(self, call_id: str) -> None:
+        self._lost.discard(call_id)
         self._put(("hold", call_id))
 
     def close(self, call_id: str) -> None:
@@ -195,7 +203,7 @@ class RedisJournal:
                 self._redis.set(f"cw:engine:{self._engine}", str(os.getpid()), ex=self._alive_s)
                 if self._away:
                     self._wake.set()
-            except redis.RedisError as error:
+            except Exception as error:
                 log.warning("journal: no sign of life written: %s", error)
             gevent.sleep(self._alive_s / 3)
 
@@ -209,10 +217,8 @@ class RedisJournal:
             barriers, self._barriers = self._barriers, []
             try:
                 self._write(batch)
-            except OSError as error:
-                log.critical(
-                    "journal: %d entries could not be written anywhere, they stay in memory: %s", len(batch), error
-                )
+            except Exception as error:
+                log.critical("journal: %d entries stay in memory, they can't be written anywhere", len(batch), exc_info=True)
                 self._queue = batch + self._queue
                 for barrier in barriers:
                     barrier.set_exception(JournalUnavailable(f"{self._file.path}: {error}"))
@@ -232,45 +238,86 @@ class RedisJournal:
                 log.info("journal: redis is back, %d entries from the local file joined up", len(kept))
             self._send(batch)
         except redis.RedisError as error:
+            # Out of memory, a replica, loading: whatever Redis says instead of writing, it is away for us.
             if not self._away:
                 log.warning("journal: redis is away (%s), writing to %s", error, self._file.path)
             self._away = True
             self._file.write([json.dumps(command).encode() for command in batch])
 
     def _send(self, batch: list[Command]) -> None:
+        """Write the commands in their order, entries of one call in one step. Raises RedisError: nothing is lost then,
+        for what was written already may be written again.
+        """
         if not batch:
             self._redis.ping()
             return
+        steps = [step for step in _steps(batch) if step[0] == "hold" or step[1] not in self._lost]
         pipe = self._redis.pipeline(transaction=False)
-        for command in batch:
-            self._queue_command(pipe, command)
+        for kind, call_id, entries in steps:
+            self._queue_step(pipe, kind, call_id, entries)
         answers = pipe.execute(raise_on_error=False)
-        for command, answer in zip(batch, answers, strict=True):
-            if not isinstance(answer, Exception):
-                continue
-            if command[0] == "add" and isinstance(answer, redis.ResponseError):
-                self._check_conflict(command)
-            else:
+        for answer in answers:
+            if isinstance(answer, Exception):
                 raise answer
+        for (kind, call_id, _), answer in zip(steps, answers, strict=True):
+            if kind == "add" and answer != b"ok":
+                self._refused(call_id, str(answer))
 
-    def _queue_command(self, pipe: redis.client.Pipeline, command: Command) -> None:
-        call_id = command[1]
-        if command[0] == "add":
-            pipe.xadd(f"cw:journal:{call_id}", {"e": command[3]}, id=f"{command[2]}-0")
-        elif command[0] == "hold":
+    def _queue_step(self, pipe: redis.client.Pipeline, kind: str, call_id: str, entries: list[tuple[str, str]]) -> None:
+        stream = f"cw:journal:{call_id}"
+        if kind == "add":
+            pipe.eval(_ADD, 1, stream, *(part for entry in entries for part in entry))
+        elif kind == "hold":
             pipe.hset("cw:open", call_id, self._engine)
         else:
-            pipe.eval(_CLOSE, 2, f"cw:journal:{call_id}", "cw:open", call_id, KEEP_CLOSED_S)
+            pipe.eval(_CLOSE, 2, stream, "cw:open", call_id, KEEP_CLOSED_S)
 
-    def _check_conflict(self, command: Command) -> None:
-        """The stream has this entry already: ours, written twice, or another engine's?"""
-        entry_id = f"{command[2]}-0"
-        there = cast("list[Any]", self._redis.xrange(f"cw:journal:{command[1]}", entry_id, entry_id))
-        if there and there[0][1].get(b"e") == command[3].encode():
+    def _refused(self, call_id: str, answer: str) -> None:
+        """The stream is not what this engine believes. What else it has for this call must not be written either."""
+        if "gap" in answer:
+            log.error("journal of call %s: redis has lost its beginning", call_id)
+            self._on_gap(call_id)
             return
-        log.error("journal of call %s: entry %s is another engine's; letting go of the call", command[1], command[2])
-        self._on_conflict(command[1])
+        log.error("journal of call %s: another engine wrote it; letting go of the call", call_id)
+        self._lost.add(call_id)
+        self._on_conflict(call_id)
 
+
+def _steps(batch: list[Command]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """The batch as steps (kind, call, entries): the entries that a call has in it between two other commands together."""
+    open_adds: dict[str, list[tuple[str, str]]] = {}
+    steps: list[tuple[str, str, list[tuple[str, str]]]] = []
+    for command in batch:
+        kind, call_id = command[0], command[1]
+        if kind != "add":
+            open_adds.pop(call_id, None)
+            steps.append((kind, call_id, []))
+        elif call_id in open_adds:
+            open_adds[call_id].append((command[2], command[3]))
+        else:
+            open_adds[call_id] = [(command[2], command[3])]
+            steps.append((kind, call_id, open_adds[call_id]))
+    yield from steps
+
+
+_ADD = """
+local length = redis.call('XLEN', KEYS[1])
+local first = tonumber(ARGV[1])
+if first > length + 1 then return 'gap' end
+for i = 1, #ARGV, 2 do
+  if tonumber(ARGV[i]) <= length then
+    local there = redis.call('XRANGE', KEYS[1], ARGV[i] .. '-0', ARGV[i] .. '-0')[1]
+    if not there or there[2][2] ~= ARGV[i + 1] then return 'conflict' end
+  end
+end
+for i = 1, #ARGV, 2 do
+  if tonumber(ARGV[i]) > length then
+    redis.call('XADD', KEYS[1], ARGV[i] .. '-0', 'e', ARGV[i + 1])
+  end
+end
+return 'ok'
+"""
+"""All of a call's entries or none: an entry that is there with another content was written by another engine."""
 
 _CLOSE = """
 redis.call('EXPIRE', KEYS[1], ARGV[2])

@@ -35,6 +35,12 @@ class CallLog:
         self._journal.append(self.call_id, entry)
         return entry
 
+    def send_again(self) -> None:
+        """Hand all entries to the writer once more: the store has lost them."""
+        self._journal.hold(self.call_id)
+        for entry in self.entries:
+            self._journal.append(self.call_id, entry)
+
     def flush(self) -> None:
         """Wait until all entries are safe: before anything whose repetition a caller or an agent would notice."""
         self._journal.flush()
@@ -76,7 +82,7 @@ class CallLog:
             if isinstance(entry.event, RecordingEvent):
                 if entry.event.event == "started":
                     running = entry.event
-                elif entry.event.event == "stopped":
+                elif entry.event.event in ("stopped", "failed"):
                     running = None
         return running
 

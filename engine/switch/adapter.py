@@ -371,4 +371,4 @@ def _piece(source: str) -> tuple[str, bool]:
     if source.startswith("tone_stream://") and "loops=-1" in source:
         cycle_ms = sum(int(on) + int(off) for on, off in _TONE_TIMES.findall(source)) or PIECE_MS
         return source.replace("loops=-1", f"loops={max(1, PIECE_MS // cycle_ms)}"), True
-    return source, source.startswith("local_stream://")
+    return source, False

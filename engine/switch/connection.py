@@ -95,13 +95,25 @@ class Connection:
         result: AsyncResult = AsyncResult()
         self._enqueue(encoded(command, headers), result.set)
         self.flush(deadline_s)
-        result.wait(deadline_s)
+        return self._answer(result, command, deadline_s)
+
+    def _answer(self, result: AsyncResult, command: str, deadline_s: float) -> Frame:
+        if self.ended is None:
+            result.wait(deadline_s)
+        elif not result.ready():
+            raise self.ended
         if not result.ready():
             raise DeadlinePassed(f"no answer to `{' '.join(command.split(' ', 2)[:2])}` within {deadline_s:.1f} s")
         frame: Frame | None = result.value
         if frame is None:
             raise self.ended or SwitchLost("the connection ended")
         return frame
+
+    def await_first(self, command: str, deadline_s: float) -> Frame:
+        """Wait for the answer to a command that was written before this connection was made of its socket."""
+        result: AsyncResult = AsyncResult()
+        self._unanswered.appendleft(result.set)
+        return self._answer(result, command, deadline_s)
 
     def post(self, command: str, headers: Headers = (), on_reply: OnReply | None = None) -> None:
         """Have a command written with the next one, at the latest when this greenlet next lets another run."""

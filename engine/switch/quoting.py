@@ -32,7 +32,6 @@ _PATH = re.compile(r"/[\w./+=,~ -]{1,1023}")
 _RECORDING = re.compile(r"/[A-Za-z0-9_./+=-]{1,1019}\.(?:flac|wav)")
 _TONE = re.compile(r"tone_stream://[A-Za-z0-9%(),.;=+/-]{1,512}")
 _SILENCE = re.compile(r"silence_stream://[0-9]{1,8}(?:,[0-9]{1,5})?")
-_LOCAL = re.compile(r"local_stream://[A-Za-z0-9_.-]{1,64}(?:/[A-Za-z0-9_.-]{1,64})?")
 _EXECUTES = re.compile(
     r"(?:api_|exec_|execute_on_|bridge_pre_execute|bridge_post_execute|session_in_hangup_hook|transfer_on_fail|"
     r"app_uuid|sip_execute_on_|rtp_execute_on_|group_confirm|leg_group_confirm)"
@@ -102,12 +101,15 @@ def recording(path: str) -> str:
 
 
 def media(source: str) -> str:
-    """What the switch may play: an absolute path, or one of its tone, silence and local streams."""
+    """What the switch may play: an absolute path, a tone or silence.
+
+    No `local_stream://`: it never ends, and a call whose engine died goes on only when what plays has ended.
+    """
     argument(source)
     if source.startswith("/"):
         _matched(_PATH, source, "path of a sound file")
         return _without_ascent(source)
-    for pattern in (_TONE, _SILENCE, _LOCAL):
+    for pattern in (_TONE, _SILENCE):
         if pattern.fullmatch(source):
             return source
     raise UnsafeArgument(f"not a source that may be played: {source[:60]!r}")

@@ -1,9 +1,11 @@
 """Accepts the connections on which the switch hands over calls.
 
-A connection counts as a session once the switch has answered `connect`, which takes milliseconds. Those that have not
-are kept apart: each has a deadline, and when there are too many the oldest goes, so that thousands of silent clients
-neither take a call's place nor the process's descriptors. At the bound on sessions a connection is closed at once
-after `connect`: the dialplan goes on to its next `socket` action, which names another engine.
+Each connection is greeted with `connect` and costs no greenlet until the first byte of an answer comes, which with a
+switch takes milliseconds; so thousands of silent clients neither take a call's place nor much memory. Who says nothing
+is dropped after a deadline, or earlier, the oldest first, when there are very many.
+
+At the bound on sessions a call is taken over and let go at once: the dialplan goes on to its next `socket` action,
+which names another engine. Simply closing the connection would leave it in silence for ever (`engine.switch.session`).
 """
 
 from __future__ import annotations
@@ -11,33 +13,67 @@ from __future__ import annotations
 import contextlib
 import logging
 import resource
+import time
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 from gevent import socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from engine.switch.adapter import SwitchChannel
+from engine.switch.connection import encoded
 from engine.switch.outbound import OutboundSession
 from engine.switch.port import SwitchError
 from engine.switch.session import SESSIONS, Sessions
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1024
+BACKLOG = 4096
 CLOSE_S = 3.0
 MAX_SILENT = 1024
-"""At most so many connections may be on their way to a session; fewer where the process has few descriptors."""
+"""More connections without a first byte than this are dropped once they are older than `PATIENCE_S`."""
+PATIENCE_S = 1.0
+_DESCRIPTORS = 0.7
+"""The part of the process's descriptors that connections without a first byte may take, however young they are."""
+_READ = 1
+
+
+class _Greeted:
+    """A connection that was greeted and has not said anything yet."""
+
+    __slots__ = ("address", "since_s", "sock", "watcher")
+
+    def __init__(self, sock: socket.socket, address: Any) -> None:
+        self.sock = sock
+        self.address = address
+        self.since_s = time.monotonic()
+        self.watcher = gevent.get_hub().loop.io(sock.fileno(), _READ)
+
+    def drop(self) -> None:
+        self.forget()
+        self.sock.close()
+
+    def forget(self) -> None:
+        """Stop waiting for the first byte."""
+        self.watcher.stop()
+        self.watcher.close()
 
 
 class _Acceptor(StreamServer):  # type: ignore[misc]
-    def do_close(self, *args: Any) -> None:
-        """Left to the session: a superseded one must stay open after its handler has returned."""
+    """Gives each connection to `greet`, without a greenlet for it."""
+
+    def __init__(self, listener: socket.socket, greet: Callable[[socket.socket, Any], None]) -> None:
+        super().__init__(listener, greet)
+        self._greet = greet
+
+    def do_handle(self, sock: socket.socket, address: Any) -> None:
+        self._greet(sock, address)
 
 
 class OutboundServer:
-    """Hands every call that arrives to `handler`, each in a greenlet of its own; the socket is closed when it returns.
+    """Hands every call that arrives to `handler`, each in a greenlet of its own; the call is let go when it returns.
 
     `listen` is (host, port); port 0 takes a free one, see `address`.
     """
@@ -50,18 +86,20 @@ class OutboundServer:
         connect_deadline_s: float = 10.0,
         sessions: Sessions = SESSIONS,
     ) -> None:
+        self._listen = listen
         self._handler = handler
         self._max_sessions = max_sessions
         self._connect_deadline_s = connect_deadline_s
         self._sessions = sessions
-        self._silent: dict[OutboundSession, None] = {}
-        """Connections that have not answered `connect`, the oldest first."""
-        self._max_silent = min(MAX_SILENT, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self._silent: dict[_Greeted, None] = {}
+        """Connections without a first byte, the oldest first."""
+        self._most_silent = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * _DESCRIPTORS)
         self._active = 0
         self.refused = 0
         """Calls that were sent on to another engine because of the bound."""
-        self._listen = listen
+        self._pool = Pool()
         self._server: _Acceptor | None = None
+        self._sweeper: gevent.Greenlet | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -84,8 +122,9 @@ class OutboundServer:
         except OSError:
             listener.close()
             raise
-        self._server = _Acceptor(listener, self._serve, spawn=Pool())
+        self._server = _Acceptor(listener, self._greet)
         self._server.start()
+        self._sweeper = gevent.spawn(self._sweep)
 
     def stop_accepting(self) -> None:
         """Close the listening socket: the switch takes the next `socket` action. Sessions go on.
@@ -103,8 +142,54 @@ class OutboundServer:
     def close(self) -> None:
         """Stop accepting and end the handlers that still run; their calls go on in the dialplan."""
         self.stop_accepting()
-        if self._server is not None:
-            self._server.pool.kill(timeout=CLOSE_S)
+        if self._sweeper is not None:
+            self._sweeper.kill()
+        while self._silent:
+            self._drop_oldest()
+        self._pool.kill(timeout=CLOSE_S)
+
+    # From a connection to a call
+
+    def _greet(self, sock: socket.socket, address: Any) -> None:
+        """Say `connect` and wait for the first byte without a greenlet. Runs in the event loop: must not block."""
+        greeting = encoded("connect")
+        try:
+            # A new socket has room for this; one that has not is of no use.
+            sock.setblocking(False)
+            if sock.send(greeting) != len(greeting):
+                raise OSError("not written")
+            sock.setblocking(True)
+        except OSError as fault:
+            log.info("%s: gone at once: %s", address, fault)
+            sock.close()
+            return
+        greeted = _Greeted(sock, address)
+        self._silent[greeted] = None
+        greeted.watcher.start(self._on_first_byte, greeted)
+        if len(self._silent) > self._most_silent:
+            self._drop_oldest()
+
+    def _on_first_byte(self, greeted: _Greeted) -> None:
+        if greeted in self._silent:
+            del self._silent[greeted]
+            greeted.forget()
+            self._pool.spawn(self._serve, greeted.sock, greeted.address)
+
+    def _drop_oldest(self) -> None:
+        oldest = next(iter(self._silent))
+        del self._silent[oldest]
+        oldest.drop()
+
+    def _sweep(self) -> None:
+        """Drop who has been silent for too long."""
+        while True:
+            gevent.sleep(min(self._connect_deadline_s, PATIENCE_S) / 4)
+            now_s = time.monotonic()
+            while self._silent:
+                age_s = now_s - next(iter(self._silent)).since_s
+                if age_s < self._connect_deadline_s and (age_s < PATIENCE_S or len(self._silent) <= MAX_SILENT):
+                    break
+                self._drop_oldest()
 
     def _serve(self, sock: socket.socket, address: Any) -> None:
         session = OutboundSession(address, sock, deadline_s=self._connect_deadline_s)
@@ -113,25 +198,18 @@ class OutboundServer:
             if channel is not None:
                 self._run(session, channel)
         finally:
-            self._silent.pop(session, None)
             if session.connected_frame is not None:
                 session.stop()
             session.abort("not a call")
 
     def _connected(self, session: OutboundSession) -> SwitchChannel | None:
         """The channel, once the switch has named it; None where it did not or where there is no place for it."""
-        self._silent[session] = None
-        if len(self._silent) > self._max_silent:
-            oldest = next(iter(self._silent))
-            del self._silent[oldest]
-            oldest.abort("silent for too long while others came")
         try:
+            session.take_over(said=True)
             channel = SwitchChannel(session)
         except SwitchError as fault:
             log.info("%s: not a call: %s", session.client_address, fault)
             return None
-        finally:
-            self._silent.pop(session, None)
         if self._active >= self._max_sessions:
             self.refused += 1
             log.warning("%s: refused, %d sessions", session.uuid, self._active)

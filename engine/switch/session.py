@@ -79,10 +79,16 @@ class CallSession:
         """The channel lives and this session holds it."""
         return not self.over.is_set()
 
-    def take_over(self) -> Frame:
-        """Say `connect` and subscribe. Returns the answer with the channel's headers; a second time only that."""
+    def take_over(self, *, said: bool = False) -> Frame:
+        """Say `connect` (unless it was `said` already) and subscribe.
+
+        Returns the answer with the channel's headers; a second time only that.
+        """
         if self.connected_frame is None:
-            frame = self._connection.send("connect", deadline_s=self.deadline_s)
+            if said:
+                frame = self._connection.await_first("connect", self.deadline_s)
+            else:
+                frame = self._connection.send("connect", deadline_s=self.deadline_s)
             self._uuid = quoting.uuid(frame.get("Unique-ID") or "")
             self._connected_as = _sequence(frame) or 0
             self.connected_frame = frame

@@ -241,7 +241,5 @@ async def uuid_answer(switch: Switch, arguments: str) -> str:
     channel = switch.find(arguments)
     if channel is None:
         return "-ERROR\n"
-    if channel.direction == "inbound" and not channel.answered and channel.leg is not None:
-        channel.leg.answer()
-        channel.mark_answered()
+    channel.answer()
     return OK

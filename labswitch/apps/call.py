@@ -16,18 +16,14 @@ log = logging.getLogger("labswitch.apps")
 
 @app("answer")
 async def answer(channel: Channel, data: str) -> None:
-    """200 OK to the caller. Answered at once: who waits for the ACK loses 30 ms a call."""
-    if channel.direction == "inbound" and not channel.answered and channel.leg is not None:
-        channel.leg.answer()
-        channel.mark_answered()
+    """200 OK to the caller."""
+    channel.answer()
 
 
 @app("pre_answer")
 async def pre_answer(channel: Channel, data: str) -> None:
     """183 with audio to the caller."""
-    if channel.direction == "inbound" and not channel.media_up and channel.leg is not None:
-        channel.leg.early_media()
-        channel.start_early_media()
+    channel.pre_answer()
 
 
 @app("ring_ready")

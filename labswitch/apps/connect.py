@@ -44,7 +44,5 @@ async def intercept(channel: Channel, data: str) -> None:
     target = channel.switch.find(words[0]) if words else None
     if target is None or target is channel:
         return
-    if channel.direction == "inbound" and not channel.answered and channel.leg is not None:
-        channel.leg.answer()
-        channel.mark_answered()
+    channel.answer()
     uuid_bridge(target, channel)

@@ -1,4 +1,4 @@
-"""playback, and the playing of prompts that other applications share; send_dtmf and queue_dtmf."""
+"""playback, and the playing of prompts that other applications share; echo, send_dtmf and queue_dtmf."""
 
 from __future__ import annotations
 
@@ -84,6 +84,18 @@ async def _run(channel: Channel, sound: Sound, on_key: OnKey | None) -> Played:
             return Played.TO_THE_END
         channel.write(frame)
         await channel.frame()
+
+
+@app("echo", needs_media=True)
+async def echo(channel: Channel, data: str) -> None:
+    """Say to the party what it says."""
+    while channel.ready:
+        await run_messages(channel)
+        channel.take_key()
+        if channel.stop_app:
+            channel.stop_app = False
+            return
+        channel.write(await channel.frame())
 
 
 @app("send_dtmf", needs_media=True)

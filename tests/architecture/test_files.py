@@ -87,7 +87,7 @@ def test_every_decision_has_a_number_of_its_own_and_a_status() -> None:
     for number, path in zip(numbers, decisions, strict=True):
         text = path.read_text(encoding="utf-8")
         assert text.startswith(f"# {number}: "), f"{path.name}: begins with its number and title"
-        assert re.search(r"^Status: (accepted|replaced by \d{4})$", text, re.MULTILINE), f"{path.name}: has no status"
+        assert re.search(r"^Status: (accepted|replaced by \d{4})\b", text, re.MULTILINE), f"{path.name}: has no status"
 
 
 def _lines(path: Path) -> int:

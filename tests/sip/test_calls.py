@@ -22,7 +22,7 @@ from tests.sip.conftest import (
 )
 
 
-@pytest.mark.req("R1", "R20", "R80", "R83", "R90")
+@pytest.mark.req("R20", "R80", "R81", "R83", "R90")
 def test_caller_talks_with_an_agent_who_hangs_up(system: System) -> None:
     agent = system.agent(Behaviour.answering(0.1, tone_hz=700, hangup_after_s=2.0))
     caller = system.new_caller()
@@ -79,7 +79,6 @@ def test_agent_does_not_take_the_call(system: System, behaviour: Behaviour, caus
     assert record["recordings"] == []
 
 
-@pytest.mark.req("R5")
 def test_agent_without_a_registered_phone(system: System) -> None:
     caller = system.new_caller()
     call = system.call(caller=caller)

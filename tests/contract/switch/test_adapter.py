@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 import gevent
 import pytest
@@ -11,7 +10,9 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dialplan.xml import RESUME_EXTENSION, TRUNK_CONTEXT
 from engine.switch import quoting
+from engine.switch.adapter import SwitchChannel
 from engine.switch.port import (
     ChannelGone,
     CommandRefused,
@@ -24,7 +25,7 @@ from engine.switch.port import (
     SwitchLost,
     TimedOut,
 )
-from labswitch.phone import Behaviour
+from labswitch.phone import Behaviour, PhoneCall
 from tests.contract.switch.conftest import CALLER, WITHIN_S, Ground, at_once, off
 
 KEYS = {"max_digits": 4, "timeout_ms": 1500, "interdigit_timeout_ms": 800, "terminators": "#"}
@@ -283,12 +284,13 @@ def test_playing_to_an_answered_leg(ground: Ground) -> None:
     assert playing.get(timeout=WITHIN_S) is False
 
 
-def bridged(ground: Ground) -> tuple[object, object, str]:
+def bridged(ground: Ground) -> tuple[PhoneCall, SwitchChannel, str]:
+    """A caller and an agent who talk, and the agent's leg."""
     ground.agent(Behaviour.answering(tone_hz=660))
     caller, channel = ground.call()
     channel.answer()
-    back = {"hangup_after_bridge": "false", "transfer_after_bridge": "cw_resume:XML:" + _context(ground)}
-    channel.set_variables({**back, "cw_seen": "true"})
+    way_back = f"{RESUME_EXTENSION}:XML:{TRUNK_CONTEXT}"
+    channel.set_variables({"hangup_after_bridge": "false", "transfer_after_bridge": way_back, "cw_seen": "true"})
     channel.start_playing([RINGBACK])
     leg = new_id()
     assert ground.ring(leg).wait(WITHIN_S) == Originated("answered")
@@ -299,17 +301,12 @@ def bridged(ground: Ground) -> tuple[object, object, str]:
     return caller, channel, leg
 
 
-def _context(ground: Ground) -> str:
-    text = "".join(path.read_text() for path in (Path(ground.settings.prompts_dir).parent / "conf").rglob("*.xml"))
-    return text.partition('<context name="')[2].partition('"')[0] if "<context" in text else "public"
-
-
 @pytest.mark.req("R124")
 def test_a_bridged_call_comes_back_when_the_agent_hangs_up(ground: Ground) -> None:
     _, channel, leg = bridged(ground)
     ground.control.kill(leg)
     again = ground.next_call()
-    assert again.info.uuid == channel.info.uuid  # type: ignore[attr-defined]
+    assert again.info.uuid == channel.info.uuid
     assert (again.info.last_bridge_to, again.info.last_bridge_cause) == (leg, "NORMAL_CLEARING")
     assert again.info.answered
     assert again.play([ground.short]) == Played()
@@ -319,11 +316,11 @@ def test_a_bridged_call_comes_back_when_the_agent_hangs_up(ground: Ground) -> No
 @pytest.mark.req("R90")
 def test_a_bridged_caller_hangs_up(ground: Ground) -> None:
     caller, channel, leg = bridged(ground)
-    off(caller.hangup)  # type: ignore[attr-defined]
-    ids = {channel.info.uuid, leg}  # type: ignore[attr-defined]
+    off(caller.hangup)
+    ids = {channel.info.uuid, leg}
     ground.until(lambda: {end.uuid for end in ground.ends} >= ids)
     ends = {end.uuid: end for end in ground.ends}
-    assert ends[channel.info.uuid].by_remote is True  # type: ignore[attr-defined]
+    assert ends[channel.info.uuid].by_remote is True
     assert ground.calls.empty()
 
 

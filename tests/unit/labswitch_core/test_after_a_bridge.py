@@ -155,12 +155,33 @@ def test_a_peer_that_leaves_before_the_bridge_stands(delay_s: float, cause: str 
         await engine.completed("variables")
         agent = await stage.agent(control)
         assert uuid_bridge(member, agent)
-        await asyncio.sleep(delay_s)
+        if delay_s:
+            await asyncio.sleep(delay_s)
         agent.hangup("NORMAL_CLEARING")
         if cause is None:
             await stage.take(member.uuid)
         else:
             assert (await stage.over(control, member.uuid)).value("Hangup-Cause") == cause
+
+    run(test, parties=STAYS)
+
+
+@pytest.mark.parametrize(("variable", "state"), [("continue", "after the socket"), ("park", "CS_PARK")])
+def test_what_saves_the_member_in_that_moment(variable: str, state: str) -> None:
+    async def test(stage: Stage) -> None:
+        control = await stage.control()
+        _, member, engine = await stage.call()
+        engine.execute("set", f"uuid_bridge_{variable}_on_cancel=true", "variables")
+        await engine.completed("variables")
+        agent = await stage.agent(control)
+        assert uuid_bridge(member, agent)
+        await asyncio.sleep(0.01)
+        agent.hangup("NORMAL_CLEARING")
+        if state == "CS_PARK":
+            await control.event("CHANNEL_PARK", Unique_ID=member.uuid, Channel_State=state)
+        else:
+            await stage.take(member.uuid)
+            assert member.get("after") == "socket"
 
     run(test, parties=STAYS)
 

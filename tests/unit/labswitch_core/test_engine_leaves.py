@@ -97,6 +97,20 @@ def test_an_engine_that_leaves_before_it_connects_leaves_the_caller_parked_for_e
     run(test)
 
 
+def test_an_engine_that_leaves_right_after_it_connected_lets_the_dialplan_go_on() -> None:
+    async def test(stage: Stage) -> None:
+        control = await stage.control()
+        _, channel = stage.ring()
+        engine = await stage.engines.get()
+        await engine.ask("connect")
+        await control.event("CHANNEL_PARK")
+        await engine.close()
+        await stage.take(channel.uuid)
+        assert channel.get("after") == "socket"
+
+    run(test)
+
+
 def test_an_old_socket_that_closes_ends_the_park_of_the_new_one() -> None:
     """As a real FreeSWITCH does (tried): a listener that ends lets go of the channel, whoever controls it by then."""
 

@@ -82,6 +82,10 @@ def forged(name: str) -> bytes:
     return next(turn.wire for turn in conversation(name) if turn.value("Event-Name") == "CHANNEL_DATA")
 
 
+def wait_for(something: Event) -> None:
+    something.wait()
+
+
 # Accepting
 
 
@@ -102,9 +106,7 @@ def server_of(flavour: Flavour, bound: int) -> Iterator[tuple[str, int]]:
     """A server with `bound` places, its calls wait until the end."""
     if flavour == "ours":
         go_on = Event()
-        ours = OutboundServer(
-            ("127.0.0.1", 0), lambda _: bool(go_on.wait()) and None, bound, SOON_S / 3, sessions=Sessions()
-        )
+        ours = OutboundServer(("127.0.0.1", 0), lambda _: wait_for(go_on), bound, SOON_S / 3, sessions=Sessions())
         ours.start()
         yield ours.address
         go_on.set()
@@ -117,7 +119,12 @@ def server_of(flavour: Flavour, bound: int) -> Iterator[tuple[str, int]]:
     theirs = esl.OutboundESLServer("127.0.0.1", port, application=Application, max_connections=bound)
     made: list[Any] = []
     handle = theirs._accept_call
-    theirs._accept_call = lambda session: (made.append(session), handle(session))[1]
+
+    def accept(session: Any) -> None:
+        made.append(session)
+        handle(session)
+
+    theirs._accept_call = accept
     listening = gevent.spawn(theirs.listen)
     with gevent.Timeout(5):
         while not theirs._running:

@@ -147,7 +147,7 @@ class Peer:
         return False
 
     def _receive(self) -> bytes:
-        data = self.sock.recv(65536)
+        data: bytes = self.sock.recv(65536)
         self.received += data
         return data
 
@@ -181,6 +181,8 @@ class FakeCall:
         self.commands: list[Command] = []
         self.apps: dict[str, Callable[[Command], bytes]] = {}
         self.apis: dict[str, Callable[[str], bytes]] = {}
+        self.refused: set[str] = set()
+        """Applications that the switch does not even take."""
         self.uuid = uuid
         self._block = connect_block(headers, uuid)
         self._seen = Event()
@@ -213,6 +215,8 @@ class FakeCall:
     def _answer(self, command: Command) -> bytes:
         if command.line == "connect":
             return self._block
+        if command.app in self.refused:
+            return reply("-ERR invalid session id")
         if command.line.startswith("sendmsg"):
             behaviour = self.apps.get(command.app)
             return reply() + (behaviour(command) if behaviour else complete(command, uuid=self.uuid))

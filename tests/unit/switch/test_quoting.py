@@ -137,7 +137,6 @@ def test_leg_variables() -> None:
         "tone_stream://%(1000,4000,425);loops=-1",
         "silence_stream://250",
         "silence_stream://250,1400",
-        "local_stream://moh/8000",
     ],
 )
 def test_sources(source: str) -> None:
@@ -160,6 +159,7 @@ def test_sources(source: str) -> None:
         "phrase:x",
         "shout://x",
         "silence_stream://-1",
+        "local_stream://moh",
         "tone_stream://%(100,100,350)\n",
         "{a=b}tone_stream://%(1,1,1)",
         "/srv/a.wav,/srv/b.wav|x",

@@ -139,14 +139,24 @@ def test_what_is_no_switch_is_dropped(answer: bytes) -> None:
         bench.call()
 
 
-def test_many_silent_clients_take_nobodys_place() -> None:
+def test_many_silent_clients_take_nobodys_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.switch.server.MAX_SILENT", 50)
+    monkeypatch.setattr("engine.switch.server.PATIENCE_S", 0.05)
     with bench_of(connect_deadline_s=60) as bench:
-        bench.server._max_silent = 50
         silent = [bench.dial() for _ in range(200)]
         _, channel, _ = bench.call()
         assert channel.info.uuid == "a-leg"
         assert silent[0].ended()
-        assert len(bench.server._silent) <= 50
+        until(lambda: len(bench.server._silent) <= 50)
+
+
+def test_silent_clients_never_take_all_descriptors() -> None:
+    with bench_of(connect_deadline_s=60) as bench:
+        bench.server._most_silent = 20
+        silent = [bench.dial() for _ in range(30)]
+        assert silent[0].ended()
+        _, channel, _ = bench.call()
+        assert channel.info.uuid == "a-leg"
 
 
 @pytest.mark.req("R124")
