@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import signal
@@ -39,6 +40,7 @@ from engine.store.recordings import RecordingStore
 from engine.store.routing import RoutingStore
 from engine.store.spool import Spool
 from engine.store.spool_writer import SpoolWriter
+from engine.switch import quoting
 from engine.switch.adapter import SwitchChannel
 from engine.switch.control import SwitchControl
 from engine.switch.port import Control, SwitchError, SwitchLost
@@ -49,6 +51,8 @@ log = logging.getLogger("engine")
 
 ROUTING_CHANNEL = "cw:routing"
 """Redis channel on which a change of routing data is announced."""
+LOOK_AFTER_S = 15.0
+"""How often calls in conversation and calls that last too long are looked after."""
 ROUTING_POLL_S = 2.0
 """How often the routing version is asked for besides, for announcements that were lost."""
 
@@ -68,7 +72,7 @@ class App:
         self._database = Database(config.database.dsn, name=f"callwright {name}")
         self._register = Register()
         self._journal = RedisJournal(
-            self._redis, name, FallbackFile(state / "journal" / "journal.ndjson"), self._let_go
+            self._redis, name, FallbackFile(state / "journal" / "journal.ndjson"), self._let_go, self._send_again
         )
         spool_wake = Event()
         self._disk = ThreadPool(4)
@@ -104,12 +108,13 @@ class App:
             config.engine.default_language,
         )
         self._services = SessionServices(name, tools, self._register, outbox, admission)
-        self._janitor = Janitor(name, self._journal, self._register, outbox, self._controls, clock)
+        self._janitor = Janitor(name, self._journal, self._register, outbox, self._controls, clock, self._conversations)
         self._server = OutboundServer(
             (config.engine.listen.host, config.engine.listen.port),
             self._handle,
             max_sessions=config.engine.max_sessions,
             connect_deadline_s=config.engine.connect_deadline_s,
+            returning=self._register.__contains__,
         )
 
     def start(self) -> None:
@@ -120,10 +125,14 @@ class App:
             control.on_connected(self._checker(control))
             control.start()
         self._greenlets = [
-            gevent.spawn(self._writer.run),
-            gevent.spawn(self._routing.watch, ROUTING_POLL_S),
-            gevent.spawn(self._listen_for_changes),
-            gevent.spawn(self._janitor.run),
+            gevent.spawn(_for_ever, work)
+            for work in (
+                self._writer.run,
+                lambda: self._routing.watch(ROUTING_POLL_S),
+                self._listen_for_changes,
+                self._janitor.run,
+                self._look_after_calls,
+            )
         ]
         self._server.start()
         log.info("engine %s takes calls at %s:%d", self.config.engine.name, *self._server.address)
@@ -166,6 +175,23 @@ class App:
         if session is not None:
             session.detach("another engine holds the call", wait_s=0)
 
+    def _send_again(self, call_id: str) -> None:
+        session = self._register.get(call_id)
+        if session is not None:
+            session.log.send_again()
+
+    def _look_after_calls(self) -> None:
+        """Every now and then: hangups that went by unheard, and calls that last longer than any call may."""
+        while not self.stopping.wait(LOOK_AFTER_S):
+            for control in self._controls.values():
+                if control.connected:
+                    self._checker(control)()
+            for session in self._register:
+                if session.log.entries and session.log.elapsed_ms() > self.config.engine.max_call_seconds * 1000:
+                    log.warning("call %s: longer than engine.max_call_seconds, hung up", session.call_id)
+                    with contextlib.suppress(SwitchError):
+                        self._control(session.channel.info.switch).kill(session.call_id, "ALLOTTED_TIMEOUT")
+
     def _control(self, switch: str) -> Control:
         """The control connection of the switch; where there is but one, whatever it calls itself."""
         if len(self._controls) == 1:
@@ -195,6 +221,32 @@ class App:
             except redis.RedisError as error:
                 log.info("routing: announcements not heard: %s", error)
                 gevent.sleep(1)
+
+
+def _for_ever(work: Callable[[], object]) -> None:
+    """Run the work, and again after a fault: the engine must not go on without it."""
+    while True:
+        try:
+            work()
+            return
+        except Exception:
+            log.exception("fault in the engine's upkeep; going on")
+            gevent.sleep(1)
+
+
+def unusable_paths(config: Config) -> list[str]:
+    """The directories of the configuration that the switch could not be told of, each with what is wrong."""
+    faults = []
+    for name, path, check in (
+        ("engine.recordings_dir", config.engine.recordings_dir / "a.flac", quoting.recording),
+        ("engine.prompts_dir", config.engine.prompts_dir / "a.wav", quoting.media),
+        ("the installed prompts", library.prompts_dir() / "a.wav", quoting.media),
+    ):
+        try:
+            check(str(path))
+        except SwitchError as unsafe:
+            faults.append(f"{name}: {path.parent} can't be given to the switch ({unsafe}); choose another directory")
+    return faults
 
 
 class _Source:
@@ -259,6 +311,10 @@ def set_up_logging(config: Config) -> None:
 def run(config: Config) -> int:
     """The engine until it is told to stop; the process's exit code."""
     set_up_logging(config)
+    if faults := unusable_paths(config):
+        for fault in faults:
+            log.critical("engine can't start: %s", fault)
+        return 78
     app = App(config)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, app.stopping.set)

@@ -48,9 +48,3 @@ def is_up(settings: RenderSettings) -> bool:
     """Whether the switch takes commands and calls."""
     socket = settings.event_socket
     return event_socket.up(socket.port, socket.password, (settings.sip_external.port, settings.sip_internal.port))
-
-
-def name(settings: RenderSettings) -> str:
-    """What the running switch calls itself (FreeSWITCH-Switchname)."""
-    socket = settings.event_socket
-    return event_socket.ask(socket.ip, socket.port, socket.password, "switchname")

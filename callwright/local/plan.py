@@ -15,6 +15,7 @@ from dialplan.settings import Agent, EventSocket, NumberFallback, RenderSettings
 from engine.config import Address, Config, Switch
 from ivr_flows import library
 
+SWITCH_NAME = "local"
 TRUNK = "local"
 FIRST_NUMBER = 1001
 """The first agent's internal number."""
@@ -54,6 +55,7 @@ class Plan:
         dialplan = given.dialplan.model_copy(
             update={
                 "engines": engine_addresses,
+                "switch_name": given.dialplan.switch_name or SWITCH_NAME,
                 "event_socket_listen": local(given.dialplan.event_socket_listen),
                 "event_socket_password": SecretStr(home.secret("event_socket_password")),
                 "sip_external": local(given.dialplan.sip_external),
@@ -97,10 +99,12 @@ class Plan:
         Path(self.settings.prompts_dir).mkdir(parents=True, exist_ok=True)
         return render(self.settings, freeswitch_conf.template_dir(), self.conf_dir)
 
-    def switch(self, name: str) -> Switch:
+    def switch(self) -> Switch:
         """The switch as the engine's configuration names it."""
         socket = self.settings.event_socket
-        return Switch(name=name, host=socket.ip, port=socket.port, password=SecretStr(socket.password))
+        return Switch(
+            name=self.settings.switch_name, host=socket.ip, port=socket.port, password=SecretStr(socket.password)
+        )
 
 
 def _settings(config: Config, agents: tuple[Account, ...], operator: Address, directory: Path) -> RenderSettings:

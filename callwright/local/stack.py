@@ -218,7 +218,7 @@ class Stack:
             storage = storage.model_copy(update={"endpoint_url": SecretStr(own.url), "region": own.region, **keys})
         update: dict[str, Any] = {"database": database, "redis": redis, "s3": storage}
         if self.switch is not None:
-            update["switches"] = (self.plan.switch(freeswitch.name(self.plan.settings)),)
+            update["switches"] = (self.plan.switch(),)
         return self.plan.config.model_copy(update=update)
 
     # -- the parts that tests break -----------------------------------------------------------------------------

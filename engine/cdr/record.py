@@ -46,7 +46,16 @@ def build(entries: Sequence[Entry]) -> CallRecord:
     facts, ended = entries[0].event.facts, last.event
     stretches = _stretches(entries)
     legs = _legs(entries, last.at_ms)
-    bridged = [entry.at_ms for entry in entries if isinstance(entry.event, LegEvent) and entry.event.event == "bridged"]
+    bridged = [
+        entry.event.happened_ms or entry.at_ms
+        for entry in entries
+        if isinstance(entry.event, LegEvent) and entry.event.event == "bridged"
+    ]
+    failed = {
+        entry.event.recording
+        for entry in entries
+        if isinstance(entry.event, RecordingEvent) and entry.event.event == "failed"
+    }
     return CallRecord(
         call_id=facts.call_id,
         direction="inbound",
@@ -74,7 +83,9 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         recordings=tuple(
             entry.event.recording
             for entry in entries
-            if isinstance(entry.event, RecordingEvent) and entry.event.event == "started"
+            if isinstance(entry.event, RecordingEvent)
+            and entry.event.event == "started"
+            and entry.event.recording not in failed
         ),
         attributes=_attributes(stretches),
     )
@@ -166,7 +177,9 @@ def _legs(entries: Sequence[Entry], ended_ms: int) -> tuple[LegRecord, ...]:
     order: dict[str, dict[str, tuple[int, LegEvent]]] = {}
     for entry in entries:
         if isinstance(entry.event, LegEvent) and entry.event.party_kind != "caller":
-            order.setdefault(entry.event.leg, {}).setdefault(entry.event.event, (entry.at_ms, entry.event))
+            order.setdefault(entry.event.leg, {}).setdefault(
+                entry.event.event, (entry.event.happened_ms or entry.at_ms, entry.event)
+            )
     return tuple(_leg(leg_id, events, ended_ms) for leg_id, events in order.items())
 
 

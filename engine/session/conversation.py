@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+import gevent
 from gevent.event import AsyncResult
 from gevent.queue import Empty, Queue
 
-from engine.domain.journal import LegEvent
+from dialplan.xml import SEEN_VARIABLE
+from engine.domain.journal import Entry, LegEvent
 from engine.domain.ports import Clock, Ids
 from engine.domain.routing import RoutingSnapshot
 from engine.session.log import CallLog
@@ -62,6 +64,35 @@ class Unreachable(Exception):
         self.cause = cause
 
 
+def note_bridge(call: CallLog, bridged_to: str) -> None:
+    """The switch says that the call was joined with this leg. Where the engine died before it could write that down,
+    the journal takes it from the leg's answer.
+    """
+    for entry in list(call.entries):
+        event = entry.event
+        if isinstance(event, LegEvent) and event.leg == bridged_to and event.event == "answered":
+            legs = [each.event for each in call.entries if isinstance(each.event, LegEvent)]
+            if not any(each.leg == bridged_to and each.event == "bridged" for each in legs):
+                call.add(LegEvent(bridged_to, "bridged", event.party, event.party_kind, happened_ms=entry.at_ms))
+            return
+
+
+def since_ms(entry: Entry) -> int:
+    """When what the entry tells happened (UTC epoch ms)."""
+    happened = entry.event.happened_ms if isinstance(entry.event, LegEvent) else None
+    return happened or entry.at_ms
+
+
+def _played_to(control: Control, leg: str, sources: list[str]) -> SwitchError | None:
+    """None when the announcement was played, or could not be and the two may talk all the same; else why not."""
+    try:
+        with _control_needed():
+            control.play_to(leg, sources)
+    except SwitchError as fault:
+        return fault
+    return None
+
+
 @contextmanager
 def _control_needed() -> Iterator[None]:
     """A control connection that is down refuses the command; the caller's own connection is not touched by it."""
@@ -79,6 +110,15 @@ class DialSettings:
     return_to: str
     """Value of `transfer_after_bridge` (`<extension>:XML:<context>`)."""
     default_caller_id: str = ""
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A call that is being joined with somebody, or is."""
+
+    control: Control
+    hangup: AsyncResult = field(default_factory=AsyncResult)
+    joined: bool = False
 
 
 class Conversations:
@@ -101,7 +141,7 @@ class Conversations:
         self._recorder = recorder
         self._routing = routing
         self._settings = settings
-        self._hangups: dict[str, AsyncResult] = {}
+        self._talking: dict[str, _Talk] = {}
 
     def connect(self, step: int, instruction: Connect, channel: Channel, call: CallLog) -> Result:
         """Ring, join and wait; or, on a call that came back, say how the conversation went."""
@@ -116,18 +156,18 @@ class Conversations:
             leg = self._ring(instruction, target, channel, call)
             if isinstance(leg, NotConnected):
                 return leg
-            with self._hangup_of(call.call_id) as hangup:
+            with self._hangup_of(channel) as hangup:
                 self._join(leg, instruction, channel, call)
                 raise self._wait_for_end(channel, hangup)
         except (CommandRefused, DeadlinePassed, UnsafeArgument) as refused:
             log.warning("call %s: not joined with %s: %s", call.call_id, target.user_or_number, refused)
             channel.stop_playing()
             self._recorder.stop(channel, call)
-            self.hang_up_legs(call, channel)
+            self.hang_up_legs(call, channel.info.switch)
             unsafe = isinstance(refused, UnsafeArgument)
             return NotConnected("failed", "INVALID_NUMBER_FORMAT" if unsafe else "NORMAL_TEMPORARY_FAILURE")
 
-    def hang_up_legs(self, call: CallLog, channel: Channel) -> None:
+    def hang_up_legs(self, call: CallLog, switch: str, cause: str = "NORMAL_CLEARING") -> None:
         """End the legs that were rung for this call and are not known to have ended, and say so in the journal."""
         open_legs: dict[str, LegEvent] = {}
         for entry in call.entries:
@@ -136,35 +176,35 @@ class Conversations:
                     open_legs.pop(entry.event.leg, None)
                 else:
                     open_legs.setdefault(entry.event.leg, entry.event)
-        cause = channel.end.cause if channel.end else "NORMAL_CLEARING"
         for leg, event in open_legs.items():
-            self._kill(channel, leg)
+            self._kill(switch, leg)
             call.add(LegEvent(leg, "ended", event.party, event.party_kind, cause))
 
     def note_end(self, end: ChannelEnd) -> None:
         """The control connection tells of a hangup; for a call in conversation it is the only one that can."""
-        if end.uuid in self._hangups:
-            self._hangups[end.uuid].set(end)
+        if end.uuid in self._talking:
+            self._talking[end.uuid].hangup.set(end)
 
     def holds(self, call_id: str) -> bool:
         """Whether the call is in conversation on this engine."""
-        return call_id in self._hangups
+        return call_id in self._talking and self._talking[call_id].joined
 
     def check(self, control: Control) -> None:
-        """Ask after every call in conversation: the control connection was away, hangups may have gone by unheard."""
-        for call_id in list(self._hangups):
-            if not control.exists(call_id):
+        """Ask this switch after its calls in conversation: hangups may have gone by unheard. Raises SwitchError."""
+        for call_id, talk in list(self._talking.items()):
+            if talk.joined and talk.control is control and not control.exists(call_id):
                 self.note_end(ChannelEnd(call_id, "NORMAL_UNSPECIFIED", by_remote=False, variables={}))
 
     @contextmanager
-    def _hangup_of(self, call_id: str) -> Iterator[AsyncResult]:
+    def _hangup_of(self, channel: Channel) -> Iterator[AsyncResult]:
         """Set to the call's end, should the control connection tell of it from now on."""
-        hangup = self._hangups[call_id] = AsyncResult()
+        call_id = channel.info.uuid
+        talk = self._talking[call_id] = _Talk(self._control(channel.info.switch))
         try:
-            yield hangup
+            yield talk.hangup
         finally:
-            if self._hangups.get(call_id) is hangup:
-                del self._hangups[call_id]
+            if self._talking.get(call_id) is talk:
+                del self._talking[call_id]
 
     def _take_up(self, step: int, channel: Channel, call: CallLog) -> Result | None:
         """What the journal and the switch know of this instruction's conversation; None: it has to be begun (again)."""
@@ -173,19 +213,19 @@ class Conversations:
             first = next(iter(events.values())).event
             if not isinstance(first, LegEvent):
                 continue
-            bridged = events.get("bridged")
-            if bridged is not None or channel.info.last_bridge_to == leg:
+            note_bridge(call, channel.info.last_bridge_to)
+            bridged = call.legs_since(step)[leg].get("bridged")
+            if bridged is not None:
                 cause = channel.info.last_bridge_cause or "NORMAL_CLEARING"
                 if "unbridged" not in events:
                     call.add(LegEvent(leg, "unbridged", first.party, first.party_kind, cause))
                 if "ended" not in events:
                     call.add(LegEvent(leg, "ended", first.party, first.party_kind, cause))
-                self._kill(channel, leg)
+                self._kill(channel.info.switch, leg)
                 self._recorder.stop(channel, call)
-                since = bridged or events.get("answered") or next(iter(events.values()))
-                return Conversation(max(0, self._clock.now_ms() - since.at_ms), "agent", cause)
+                return Conversation(max(0, self._clock.now_ms() - since_ms(bridged)), "agent", cause)
             if "ended" not in events:
-                self._kill(channel, leg)
+                self._kill(channel.info.switch, leg)
                 call.add(LegEvent(leg, "ended", first.party, first.party_kind, "ORIGINATOR_CANCEL"))
         return None
 
@@ -207,8 +247,17 @@ class Conversations:
         party_kind: Literal["agent", "number"] = "agent" if target.kind == "user" else "number"
         leg = self._ids.new()
         call.add(LegEvent(leg, "offered", target.user_or_number, party_kind))
-        channel.set_variables({"hangup_after_bridge": "false", "transfer_after_bridge": self._settings.return_to})
         call.flush()
+        # Only a call whose journal is safe is marked as seen: before that, the next engine begins it anew.
+        channel.set_variables(
+            {
+                SEEN_VARIABLE: "true",
+                "hangup_after_bridge": "false",
+                "transfer_after_bridge": self._settings.return_to,
+                # A target that hangs up in the moment of joining would take the caller along (measured).
+                "uuid_bridge_continue_on_cancel": "true",
+            }
+        )
         channel.start_playing(self._media.sources(instruction.ringback))
         with _control_needed():
             originate = self._control(channel.info.switch).originate(
@@ -256,8 +305,7 @@ class Conversations:
     def _join(self, leg: str, instruction: Connect, channel: Channel, call: CallLog) -> None:
         control = self._control(channel.info.switch)
         if instruction.announcement:
-            with _control_needed():
-                control.play_to(leg, self._media.sources(instruction.announcement))
+            self._announce(leg, instruction, channel, control)
         channel.stop_playing()
         offered = next(
             entry.event for entry in call.entries if isinstance(entry.event, LegEvent) and entry.event.leg == leg
@@ -267,7 +315,27 @@ class Conversations:
         call.flush()
         with _control_needed():
             control.bridge(channel.info.uuid, leg)
+        self._talking[call.call_id].joined = True
         call.add(LegEvent(leg, "bridged", offered.party, offered.party_kind))
+
+    def _announce(self, leg: str, instruction: Connect, channel: Channel, control: Control) -> None:
+        """Play to the target alone. The caller still hears the ringing tone, and may hang up."""
+        first: Queue[gevent.Greenlet | ChannelEnd | None] = Queue()
+        playing = gevent.spawn(_played_to, control, leg, self._media.sources(instruction.announcement))
+        playing.link(first.put)
+        take_back = channel.on_end(first.put)
+        try:
+            came = first.get()
+        finally:
+            take_back()
+            playing.unlink(first.put)
+            playing.kill(block=False)
+        if came is None:
+            raise SwitchLost(f"call {channel.info.uuid}: connection lost during the announcement")
+        if isinstance(came, ChannelEnd):
+            raise ChannelGone(came)
+        if (fault := playing.value) is not None:
+            raise fault
 
     def _wait_for_end(self, channel: Channel, hangup: AsyncResult) -> ChannelGone:
         """They talk. The channel has left its socket; its hangup is told by the control connection.
@@ -280,8 +348,8 @@ class Conversations:
             end = hangup.get()
         return ChannelGone(end or hangup.get())
 
-    def _kill(self, channel: Channel, leg: str) -> None:
+    def _kill(self, switch: str, leg: str) -> None:
         try:
-            self._control(channel.info.switch).kill(leg)
+            self._control(switch).kill(leg)
         except SwitchError as error:
             log.warning("leg %s: not hung up: %s", leg, error)

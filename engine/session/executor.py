@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from engine.session.journal import Journal
 from engine.session.log import CallLog
 from engine.session.media import MediaPaths
 from engine.session.routing import FlowNotFound
-from engine.switch.port import Channel, Digits, Interrupted, NotPlayed, TimedOut
+from engine.switch.port import NOT_DONE, Channel, Digits, Interrupted, NotPlayed, SwitchLost, TimedOut
 from engine.switch.port import Played as ChannelPlayed
 from ivr_flows.instructions import (
     Answer,
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from engine.session.calendars import Calendars
     from engine.session.conversation import Conversations
     from engine.session.recorder import Recorder
+
+
+LONGEST_S = 4 * 3600
+"""How long one prompt or collection may take: as long as a call. It ends with the call anyhow."""
+
+log = logging.getLogger(__name__)
 
 
 class Detached(Exception):
@@ -75,8 +82,17 @@ class Executor:
         }
 
     def execute(self, step: int, instruction: Instruction) -> Result:
-        """The result. Raises what `engine.switch.port` lists, and Detached."""
-        return self._handlers[type(instruction)](step, instruction)
+        """The result. Raises ChannelGone, SwitchLost and Detached: the call ends here, or goes to another engine.
+
+        A command that the switch did not carry out is a result like others; the flow has an exit for it.
+        """
+        try:
+            return self._handlers[type(instruction)](step, instruction)
+        except NOT_DONE as fault:
+            log.warning("call %s: %s not done: %s", self._log.call_id, instruction.op, fault)
+            if isinstance(instruction, Hangup):
+                raise SwitchLost(f"hangup not done: {fault}") from fault
+            return PlayFailed(str(fault)) if isinstance(instruction, Play | Collect) else Refused(str(fault))
 
     def _answer(self, step: int, instruction: Answer) -> Result:
         match instruction.mode:
@@ -89,7 +105,8 @@ class Executor:
         return Done()
 
     def _play(self, step: int, instruction: Play) -> Result:
-        outcome = self._channel.play(self._tools.media.sources(instruction.media), instruction.stop_keys)
+        sources = self._tools.media.sources(instruction.media)
+        outcome = self._channel.play(sources, instruction.stop_keys, deadline_s=LONGEST_S)
         match outcome:
             case ChannelPlayed():
                 return Played()
@@ -105,6 +122,7 @@ class Executor:
             timeout_ms=instruction.timeout_ms,
             interdigit_timeout_ms=instruction.interdigit_timeout_ms,
             terminators=instruction.terminators,
+            deadline_s=LONGEST_S,
         )
         match outcome:
             case Digits(digits=digits, terminator=terminator):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-import gevent
+from gevent.event import Event
 
-from dialplan.xml import SEEN_VARIABLE
 from engine.cdr.outbox import CallOutbox
+from engine.cdr.record import JournalBroken
 from engine.domain.ports import Clock
+from engine.session.conversation import Conversations, note_bridge
 from engine.session.journal import Journal, JournalUnavailable
 from engine.session.log import CallLog
 from engine.session.register import Register
@@ -22,6 +23,8 @@ from engine.switch.port import ChannelEnd, Control, SwitchError
 
 log = logging.getLogger(__name__)
 
+FORGOTTEN_MS = 4 * 3600 * 1000
+"""An orphan whose switch can't be asked is closed when nothing was heard of it for as long as a call may last."""
 REMEMBER_MS = 60_000
 """How long a hangup that belongs to another engine's call is kept, until that engine proves to live or to be dead."""
 
@@ -37,6 +40,7 @@ class Janitor:
         outbox: CallOutbox,
         controls: Mapping[str, Control],
         clock: Clock,
+        conversations: Conversations,
         every_s: float = 3.0,
     ) -> None:
         self._engine = engine
@@ -45,7 +49,9 @@ class Janitor:
         self._outbox = outbox
         self._controls = controls
         self._clock = clock
+        self._conversations = conversations
         self._every_s = every_s
+        self._wake = Event()
         self._ends: dict[str, tuple[int, ChannelEnd]] = {}
         for control in controls.values():
             control.on_channel_end(self._note_end)
@@ -53,11 +59,12 @@ class Janitor:
     def run(self) -> None:
         """Look around for ever."""
         while True:
-            gevent.sleep(self._every_s)
+            self._wake.wait(self._every_s)
+            self._wake.clear()
             self._guarded(self.sweep)
 
     def sweep(self) -> int:
-        """Close every orphaned call; how many there were."""
+        """Close every orphaned call; how many there were. One that can't be closed does not keep others from it."""
         self._forget_old_ends()
         closed = 0
         for call_id, owner in self._journal.open_calls().items():
@@ -65,42 +72,57 @@ class Janitor:
                 continue
             if owner != self._engine and self._journal.engine_lives(owner):
                 continue
-            end = self._end_of(call_id)
-            if end is not None and self._journal.may_close(call_id):
-                closed += self._close(call_id, end)
+            try:
+                closed += self._look_at(call_id)
+            except (JournalBroken, ValueError) as broken:
+                log.error("orphan %s: its journal can't be read and is left to expire: %s", call_id, broken)
+                self._journal.close(call_id)
+            except (JournalUnavailable, OSError) as error:
+                log.warning("orphan %s: not closed now: %s", call_id, error)
         return closed
 
     def _note_end(self, end: ChannelEnd) -> None:
-        if end.uuid in self._register or SEEN_VARIABLE not in end.variables:
+        if end.uuid in self._register:
             return
         self._ends[end.uuid] = (self._clock.now_ms(), end)
-        gevent.spawn(self._guarded, self.sweep)
+        self._wake.set()
 
-    def _end_of(self, call_id: str) -> ChannelEnd | None:
-        """How the call ended; None when it lives, or when no switch can be asked."""
-        if call_id in self._ends:
-            return self._ends[call_id][1]
-        if not self._controls:
-            return None
-        for control in self._controls.values():
-            try:
-                if not control.connected or control.exists(call_id):
-                    return None
-            except SwitchError as error:
-                log.info("orphan %s: switch can't be asked: %s", call_id, error)
-                return None
-        return ChannelEnd(call_id, "NORMAL_UNSPECIFIED", by_remote=False, variables={})
-
-    def _close(self, call_id: str, end: ChannelEnd) -> int:
+    def _look_at(self, call_id: str) -> int:
+        """1 when the call was over and has been closed."""
         entries = self._journal.load(call_id)
         if not entries:
             log.error("orphan %s: has no journal; forgotten", call_id)
             self._journal.close(call_id)
             return 0
         call = CallLog(call_id, self._journal, self._clock, entries)
+        end = self._end_of(call)
+        if end is None or not self._journal.may_close(call_id):
+            return 0
+        if not call.ended:
+            note_bridge(call, end.variables.get("last_bridge_to", ""))
+            self._conversations.hang_up_legs(call, call.facts.switch, end.cause)
+            log.warning("call %s: closed after its engine's death, cause %s", call_id, end.cause)
         end_call(call, end, self._outbox)
-        log.warning("call %s: closed after its engine's death, cause %s", call_id, end.cause)
         return 1
+
+    def _end_of(self, call: CallLog) -> ChannelEnd | None:
+        """How the call ended; None when it lives, or when its switch can't be asked."""
+        if call.call_id in self._ends:
+            return self._ends[call.call_id][1]
+        control = self._control(call.facts.switch)
+        try:
+            if control is not None and control.connected:
+                gone = not control.exists(call.call_id)
+                return ChannelEnd(call.call_id, "NORMAL_UNSPECIFIED", False, {}) if gone else None
+        except SwitchError as error:
+            log.info("orphan %s: switch can't be asked: %s", call.call_id, error)
+        too_old = self._clock.now_ms() - call.entries[-1].at_ms > FORGOTTEN_MS
+        return ChannelEnd(call.call_id, "NETWORK_OUT_OF_ORDER", False, {}) if too_old else None
+
+    def _control(self, switch: str) -> Control | None:
+        if len(self._controls) == 1:
+            return next(iter(self._controls.values()))
+        return self._controls.get(switch)
 
     def _forget_old_ends(self) -> None:
         before = self._clock.now_ms() - REMEMBER_MS

@@ -203,7 +203,7 @@ class RedisJournal:
                 self._redis.set(f"cw:engine:{self._engine}", str(os.getpid()), ex=self._alive_s)
                 if self._away:
                     self._wake.set()
-            except Exception as error:
+            except redis.RedisError as error:
                 log.warning("journal: no sign of life written: %s", error)
             gevent.sleep(self._alive_s / 3)
 
@@ -218,7 +218,9 @@ class RedisJournal:
             try:
                 self._write(batch)
             except Exception as error:
-                log.critical("journal: %d entries stay in memory, they can't be written anywhere", len(batch), exc_info=True)
+                log.critical(
+                    "journal: %d entries stay in memory, they can't be written anywhere", len(batch), exc_info=True
+                )
                 self._queue = batch + self._queue
                 for barrier in barriers:
                     barrier.set_exception(JournalUnavailable(f"{self._file.path}: {error}"))
@@ -284,7 +286,7 @@ class RedisJournal:
 
 
 def _steps(batch: list[Command]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-    """The batch as steps (kind, call, entries): the entries that a call has in it between two other commands together."""
+    """The batch as steps (kind, call, entries): what a call has in it between two other commands comes together."""
     open_adds: dict[str, list[tuple[str, str]]] = {}
     steps: list[tuple[str, str, list[tuple[str, str]]]] = []
     for command in batch:

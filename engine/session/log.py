@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.cdr.record import JournalBroken
 from engine.domain.call import CallFacts
 from engine.domain.journal import (
     Ended,
@@ -49,7 +50,7 @@ class CallLog:
     def facts(self) -> CallFacts:
         first = self.entries[0].event
         if not isinstance(first, Started):
-            raise TypeError(f"call {self.call_id}: the journal does not begin with 'started'")
+            raise JournalBroken(f"call {self.call_id}: the journal does not begin with 'started'")
         return first.facts
 
     @property

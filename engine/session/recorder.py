@@ -5,6 +5,7 @@ What happens to the file after that is the business of `recordings`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from engine.domain.ports import Ids
 from engine.domain.recording import RecordingRow, rows_of
 from engine.domain.routing import RoutingSnapshot
 from engine.session.log import CallLog
-from engine.switch.port import Channel
+from engine.switch.port import NOT_DONE, Channel
 from ivr_flows.results import Done, Refused, Result
+
+logger = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -37,17 +40,23 @@ class Recorder:
         self._announce = announce
         self._routing = routing
 
-    def start(self, channel: Channel, log: CallLog) -> str:
-        """Start recording both directions; the recording's id. One that runs already goes on."""
-        running = log.recording()
-        if running is not None:
-            return running.recording
+    def start(self, channel: Channel, log: CallLog) -> bool:
+        """Start recording both directions; one that runs already goes on. False when the switch will not record: the
+        call goes on all the same, and the journal says that there is no recording.
+        """
+        if log.recording() is not None:
+            return True
         recording = self._ids.new()
         path = str(self._directory / f"{recording}.flac")
         log.add(RecordingEvent(recording, "started", path))
         self._announce(self._named(rows_of(log.entries)[-1], log.facts.snapshot))
-        channel.start_recording(path)
-        return recording
+        try:
+            channel.start_recording(path)
+        except NOT_DONE as refused:
+            logger.error("call %s: not recorded: %s", log.call_id, refused)
+            log.add(RecordingEvent(recording, "failed", path))
+            return False
+        return True
 
     def _named(self, row: RecordingRow, snapshot: int) -> RecordingRow:
         """The row with the agent's name and number as they are at this moment (R81)."""
@@ -55,26 +64,29 @@ class Recorder:
         return replace(row, agent_name=agent.name, agent_number=agent.number) if agent else row
 
     def stop(self, channel: Channel, log: CallLog) -> None:
-        """Stop the running recording, if there is one."""
+        """Stop the running recording, if there is one; one that has ended by itself is stopped as well."""
         running = log.recording()
         if running is not None:
-            channel.stop_recording(running.path)
+            try:
+                channel.stop_recording(running.path)
+            except NOT_DONE as refused:
+                logger.warning("call %s: recording was over already: %s", log.call_id, refused)
             log.add(RecordingEvent(running.recording, "stopped", running.path))
 
     def change(self, action: str, channel: Channel, log: CallLog) -> Result:
         """What a flow's record node asks for. Pause and mask are one thing: silence in the place of what was said."""
         if action == "start":
-            self.start(channel, log)
-            return Done()
+            return Done() if self.start(channel, log) else Refused("the switch does not record")
         running = log.recording()
         if running is None:
             return Refused("no recording is running")
         if action == "stop":
             self.stop(channel, log)
-        elif action in ("pause", "mask"):
-            channel.mask_recording(running.path)
-            log.add(RecordingEvent(running.recording, "masked", running.path))
-        else:
-            channel.unmask_recording(running.path)
-            log.add(RecordingEvent(running.recording, "unmasked", running.path))
+            return Done()
+        masked = action in ("pause", "mask")
+        try:
+            (channel.mask_recording if masked else channel.unmask_recording)(running.path)
+        except NOT_DONE as refused:
+            return Refused(str(refused))
+        log.add(RecordingEvent(running.recording, "masked" if masked else "unmasked", running.path))
         return Done()

@@ -137,14 +137,17 @@ class Routing:
         for flow, version in snapshot.active_flows.items():
             try:
                 self._flows.get(flow, version)
-            except (FlowNotFound, ivr_flows.FlowInvalid) as fault:
+            except (FlowNotFound, ivr_flows.FlowInvalid, ValueError, OSError) as fault:
                 log.error("routing: active flow can't be loaded, its calls will be refused: %s", fault)
         self._kept[snapshot.version] = snapshot
         self._kept.move_to_end(snapshot.version)
         if len(self._kept) > KEPT_SNAPSHOTS:
             self._kept.popitem(last=False)
         if save:
-            write_whole(self._copy, _SNAPSHOT.dump_json(snapshot))
+            try:
+                write_whole(self._copy, _SNAPSHOT.dump_json(snapshot))
+            except OSError as fault:
+                log.error("routing: no copy kept in %s: %s", self._copy, fault)
 
 
 def write_whole(path: Path, content: bytes) -> None:

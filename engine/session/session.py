@@ -17,8 +17,9 @@ from gevent.event import Event
 from dialplan.xml import SEEN_VARIABLE
 from engine.cdr.outbox import CallOutbox
 from engine.domain.call import CallFacts
-from engine.domain.journal import Attached, Ended, InstructionGiven, ResultCame, Started
+from engine.domain.journal import Attached, Ended, Entry, InstructionGiven, ResultCame, Started
 from engine.session.admission import Admission
+from engine.session.conversation import note_bridge
 from engine.session.executor import Detached, Executor, Toolbox
 from engine.session.journal import JournalUnavailable
 from engine.session.log import CallLog
@@ -56,17 +57,19 @@ class Session:
         self._tools = services.tools
         self._greenlet = gevent.getcurrent()
         self._left = Event()
+        self._letting_go = False
         self._step = 0
         self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock)
         self._program: Program | None = None
-        self._came_from_here = False
+        self._entries: list[Entry] | None = None
+        """The call's entries as this engine's session before had them, when the call came back to the same engine."""
 
     def run(self) -> None:
         """The whole call. Never raises; whatever happens, the channel is let go and the register is right."""
         before = self._services.register.get(self.call_id)
         if before is not None:
             before.detach("the call came back on a new connection")
-            self._came_from_here = True
+            self._entries = before.log.entries
         self._services.register.enter(self)
         try:
             self._run()
@@ -79,20 +82,20 @@ class Session:
         except Exception:
             log.exception("call %s: fault in the engine; handed back to the switch", self.call_id)
         finally:
-            self.channel.close()
+            self._letting_go = True
             self._services.register.leave(self)
             self._left.set()
+            self.channel.close()
 
     def detach(self, why: str, wait_s: float = 2.0) -> None:
         """Make the session let go of the call without touching the channel, and wait until it has."""
-        if not self._left.is_set() and self._greenlet is not gevent.getcurrent():
+        if not self._letting_go and self._greenlet is not gevent.getcurrent():
+            self._letting_go = True
             gevent.kill(self._greenlet, Detached(why))
-            self._left.wait(wait_s)
+        self._left.wait(wait_s)
 
     def _run(self) -> None:
-        if self._came_from_here:
-            self._tools.journal.flush()
-        entries = self._tools.journal.load(self.call_id)
+        entries = self._tools.journal.load(self.call_id) if self._entries is None else self._entries
         if not entries and self.channel.info.variables.get(SEEN_VARIABLE):
             raise JournalUnavailable("the call is known to the switch but not to the journal")
         self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock, entries)
@@ -105,7 +108,6 @@ class Session:
             self.log.add(Started(facts))
         self._tools.journal.hold(self.call_id)
         self.log.add(Attached(self._services.engine, self.channel.info.attempt))
-        self.channel.set_variables({SEEN_VARIABLE: "true"})
         try:
             self._drive(self.log.facts)
         except ChannelGone as gone:
@@ -172,8 +174,9 @@ class Session:
 
     def _finish(self, end: ChannelEnd) -> None:
         """The one place where a call ends: flow clean-up, last entry, record."""
+        note_bridge(self.log, end.variables.get("last_bridge_to", ""))
         self._clean_up_flow(end)
-        self._tools.conversations.hang_up_legs(self.log, self.channel)
+        self._tools.conversations.hang_up_legs(self.log, self.channel.info.switch, end.cause)
         end_call(self.log, end, self._services.outbox)
 
     def _clean_up_flow(self, end: ChannelEnd) -> None:

@@ -57,6 +57,10 @@ class UnsafeArgument(SwitchError, ValueError):
     """A value holds what FreeSWITCH would expand, split or take for a second command."""
 
 
+NOT_DONE = (CommandRefused, DeadlinePassed, UnsafeArgument)
+"""What one command may end with while the channel lives on: it was not carried out, the call can go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
     """What the switch says of a channel when it hands it over. Values are decoded, and hostile until checked."""

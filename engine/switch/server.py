@@ -83,12 +83,14 @@ class OutboundServer:
         listen: tuple[str, int],
         handler: Callable[[SwitchChannel], None],
         max_sessions: int = 1000,
+        returning: Callable[[str], bool] = lambda uuid: False,
         connect_deadline_s: float = 10.0,
         sessions: Sessions = SESSIONS,
     ) -> None:
         self._listen = listen
         self._handler = handler
         self._max_sessions = max_sessions
+        self._returning = returning
         self._connect_deadline_s = connect_deadline_s
         self._sessions = sessions
         self._silent: dict[_Greeted, None] = {}
@@ -210,7 +212,7 @@ class OutboundServer:
         except SwitchError as fault:
             log.info("%s: not a call: %s", session.client_address, fault)
             return None
-        if self._active >= self._max_sessions:
+        if self._active >= self._max_sessions and not self._returning(session.uuid):
             self.refused += 1
             log.warning("%s: refused, %d sessions", session.uuid, self._active)
             return None

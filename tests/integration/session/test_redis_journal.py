@@ -12,7 +12,7 @@ import redis
 from callwright.local import valkey
 from callwright.local.service import Service
 from engine.domain.journal import Attached, Entry
-from engine.session.journal import FallbackFile, RedisJournal
+from engine.session.journal import FallbackFile, JournalUnavailable, RedisJournal
 
 
 def entry(n: int, engine: str = "e1") -> Entry:
@@ -34,12 +34,13 @@ class Rig:
         self.url = url
         self.directory = directory
         self.conflicts: list[str] = []
+        self.gaps: list[str] = []
         self.started: list[RedisJournal] = []
 
     def journal(self, engine: str = "e1") -> RedisJournal:
         client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1)
         file = FallbackFile(self.directory / engine / "journal.ndjson")
-        self.started.append(RedisJournal(client, engine, file, self.conflicts.append))
+        self.started.append(RedisJournal(client, engine, file, self.conflicts.append, self.gaps.append))
         return self.started[-1]
 
 
@@ -90,6 +91,69 @@ def test_two_engines_on_one_call_find_out(rig: Rig) -> None:
     assert rig.conflicts == ["c1"]
     assert first.load("c1") == [entry(1), entry(2, "e1")]
     assert first.load("c2") == [entry(1)], "other calls of the batch are not touched"
+
+
+@pytest.mark.req("R124")
+def test_a_late_batch_of_the_engine_that_lost_the_call_is_not_mixed_in(rig: Rig) -> None:
+    late, holder = rig.journal("e1"), rig.journal("e2")
+    late.append("c1", entry(1))
+    late.flush()
+    holder.hold("c1")
+    holder.append("c1", entry(2, "e2"))
+    holder.flush()
+    for n in (2, 3, 4):
+        late.append("c1", entry(n, "e1"))
+    late.flush()
+    late.append("c1", entry(3, "e1"))
+    late.flush()
+    holder.append("c1", entry(3, "e2"))
+    holder.flush()
+    assert holder.load("c1") == [entry(1), entry(2, "e2"), entry(3, "e2")]
+    assert rig.conflicts == ["c1"], "told once"
+
+
+@pytest.mark.req("R124")
+def test_redis_that_refuses_to_write_is_away(rig: Rig) -> None:
+    journal = rig.journal()
+    journal.append("c1", entry(1))
+    journal.flush()
+    admin = redis.Redis.from_url(rig.url)
+    admin.config_set("maxmemory", "1")
+    journal.append("c1", entry(2))
+    journal.flush()
+    assert journal.away
+    assert rig.conflicts == []
+    assert journal.load("c1") == [entry(1), entry(2)]
+    admin.config_set("maxmemory", "0")
+    journal.append("c1", entry(3))
+    journal.flush()
+    assert not journal.away
+    assert journal.load("c1") == [entry(1), entry(2), entry(3)]
+    admin.close()
+
+
+@pytest.mark.req("R124")
+def test_redis_that_lost_everything_gets_it_again(rig: Rig) -> None:
+    journal = rig.journal()
+    for n in (1, 2):
+        journal.append("c1", entry(n))
+    journal.flush()
+    admin = redis.Redis.from_url(rig.url)
+    admin.flushall()
+    admin.close()
+    journal.append("c1", entry(3))
+    journal.flush()
+    assert rig.gaps == ["c1"]
+    assert journal.load("c1") == []
+
+
+def test_half_a_journal_is_not_taken_for_a_whole_one(rig: Rig, tmp_path: Path) -> None:
+    file = FallbackFile(tmp_path / "e1" / "journal.ndjson")
+    file.write([b'["add", "c1", "4", "' + _quoted(entry(4)) + b'"]'])
+    journal = rig.journal()
+    assert journal.away
+    with pytest.raises(JournalUnavailable, match="only entries"):
+        journal.load("c1")
 
 
 @pytest.mark.req("R124")

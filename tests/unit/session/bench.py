@@ -19,6 +19,7 @@ from engine.session.admission import Admission
 from engine.session.calendars import Calendars
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
+from engine.session.janitor import Janitor
 from engine.session.media import MediaPaths
 from engine.session.recorder import Recorder
 from engine.session.register import Register
@@ -166,6 +167,18 @@ class Bench:
 
     def put(self, kind: str, id: str, payload: bytes) -> None:
         self.spooled.append((kind, id))
+
+    def janitor(self, services: SessionServices) -> Janitor:
+        """The janitor of that engine."""
+        return Janitor(
+            services.engine,
+            self.journal,
+            services.register,
+            services.outbox,
+            {"fake": self.control},
+            self.clock,
+            services.tools.conversations,
+        )
 
     def run(self, channel: FakeChannel, services: SessionServices | None = None) -> None:
         """The whole call, in this greenlet."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 from engine.switch.port import (
     Channel,
@@ -61,6 +61,8 @@ class FakeChannel:
     log: list[tuple[Any, ...]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     closed: bool = False
+    refuses: set[str] = field(default_factory=set)
+    """Methods that the switch answers with -ERR."""
 
     def __post_init__(self) -> None:
         self.script = list(self.script)
@@ -106,6 +108,8 @@ class FakeChannel:
             raise ChannelGone(self._ended.value)
         self.log.append(what)
         self.when(what[0]).set()
+        if what[0] in self.refuses:
+            raise CommandRefused(what[0], "-ERR no")
 
     def _next(self) -> Any:
         if not self.script:
@@ -218,6 +222,9 @@ class FakeControl:
     def __post_init__(self) -> None:
         self.ringing: AsyncResult = AsyncResult()
         self.joined: AsyncResult = AsyncResult()
+        self.announcing = Event()
+        self.announced = Event()
+        """Set by a test when an announcement has been heard to its end."""
         self.end_callbacks: list[Callable[[ChannelEnd], None]] = []
 
     def _up(self) -> None:
@@ -236,6 +243,8 @@ class FakeControl:
     def play_to(self, uuid: str, sources: Sequence[str], deadline_s: float = 60) -> bool:
         self._up()
         self.played.append((uuid, *sources))
+        self.announcing.set()
+        self.announced.wait()
         return True
 
     def bridge(self, a: str, b: str) -> None:

@@ -8,9 +8,9 @@ import gevent
 import pytest
 
 from engine.domain.call import CallResult, HungUpBy
-from engine.domain.journal import Attached, Ended, LegEvent
+from engine.domain.journal import Attached, Ended, Entry, LegEvent, encode
 from engine.domain.routing import RoutingSnapshot
-from engine.session.janitor import Janitor
+from engine.session.journal import JournalUnavailable
 from engine.switch.port import ChannelEnd, Digits, NotPlayed, Originated, Played, TimedOut
 from ivr_flows.node import Node
 from ivr_flows.nodes.agent import Agent
@@ -178,6 +178,117 @@ def test_agent_not_reached(bench: Bench, outcome: Originated) -> None:
     assert record.recordings == ()
 
 
+@pytest.mark.req("R80")
+def test_a_recording_that_is_refused_costs_no_conversation(bench: Bench) -> None:
+    channel = FakeChannel(script=TO_AGENT, refuses={"start_recording"})
+    running, leg = to_conversation(bench, channel)
+    assert len(bench.control.rung) == 1
+    bench.run(returned(channel, leg))
+    running.join(5)
+    record = bench.record()
+    assert (record.result, record.recordings) == (CallResult.HANDLED, ())
+    assert len(bench.announced) == 1, "the row says that it was to be recorded"
+
+
+def test_a_recording_that_has_ended_by_itself_is_no_fault(bench: Bench) -> None:
+    channel = FakeChannel(script=TO_AGENT)
+    running, leg = to_conversation(bench, channel)
+    back = returned(channel, leg)
+    back.refuses = {"stop_recording"}
+    bench.run(back)
+    running.join(5)
+    record = bench.record()
+    assert (record.result, len(record.recordings)) == (CallResult.HANDLED, 1)
+
+
+def test_a_prompt_that_the_switch_refuses_takes_the_error_exit(bench: Bench) -> None:
+    bench.run(FakeChannel(refuses={"play"}))
+    assert path(bench.record()) == ["answer", "welcome", "bye"]
+
+
+def test_hangup_during_the_announcement_to_the_agent(bench: Bench) -> None:
+    announced = dict(MAIN)
+    announced["alice"] = (Agent(agent="alice", announcement=("e",)), MAIN["alice"][1])
+    bench = Bench(flow(announced))
+    bench.control.outcomes.append(Originated("answered"))
+    channel = FakeChannel(script=TO_AGENT)
+    running = bench.start(channel)
+    assert bench.control.announcing.wait(5)
+    assert not bench.services.tools.conversations.holds("a-leg")
+    channel.caller_hangs_up()
+    running.join(5)
+    assert running.ready()
+    record = bench.record()
+    assert (record.result, record.talk_ms) == (CallResult.LOST_RINGING, 0)
+    assert bench.control.bridged == []
+
+
+@pytest.mark.req("R124")
+def test_joined_but_not_written_down(bench: Bench) -> None:
+    """The engine died between the command and the entry; the switch tells the next one."""
+    bench.control.outcomes.append(Originated("answered"))
+    channel = FakeChannel(script=TO_AGENT)
+    running = bench.start(channel)
+    originate = bench.control.ringing.get(timeout=5)
+    bench.control.joined.get(timeout=5)
+    running.kill()
+    stream = bench.journal.streams["a-leg"]
+    stream[:] = [line for line in stream if b'"bridged"' not in line]
+    bench.clock.ms += 60_000
+    bench.run(returned(channel, originate.leg), bench.engine("e2"))
+    record = bench.record()
+    assert (record.result, record.talk_ms) == (CallResult.HANDLED, 60_000)
+
+
+@pytest.mark.req("R124")
+def test_a_call_returns_while_the_journal_can_not_be_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = FakeChannel(script=TO_AGENT)
+    running, leg = to_conversation(bench, channel)
+
+    def unreadable(call_id: str) -> list[Entry]:
+        raise JournalUnavailable("redis: away")
+
+    with monkeypatch.context() as away:
+        away.setattr(bench.journal, "load", unreadable)
+        bench.run(returned(channel, leg))
+    running.join(5)
+    assert path(bench.record())[-2:] == ["alice", "bye"]
+
+
+def test_taken_off_twice_leaves_nothing_behind(bench: Bench) -> None:
+    channel = FakeChannel(script=TO_AGENT)
+    running, _ = to_conversation(bench, channel)
+    session = bench.register.get("a-leg")
+    assert session is not None
+    session.detach("one", wait_s=0)
+    session.detach("two", wait_s=0)
+    running.join(5)
+    assert len(bench.register) == 0
+    assert channel.closed
+
+
+def test_one_broken_journal_does_not_keep_the_janitor_from_others(bench: Bench) -> None:
+    bench.journal.streams["broken"] = [encode(Entry(1, 1, Attached("e0", 1)))]
+    bench.journal.open["broken"] = "e0"
+    bench.run(FakeChannel(script=[Lost()]))
+    bench.journal.living = {"e2"}
+    assert bench.janitor(bench.engine("e2")).sweep() == 1
+    assert bench.journal.open == {}
+    assert bench.record().hangup_cause == "NORMAL_UNSPECIFIED"
+
+
+@pytest.mark.req("R124")
+def test_engine_dies_while_ringing_and_the_caller_hangs_up(bench: Bench) -> None:
+    running = bench.start(FakeChannel(script=TO_AGENT))
+    originate = bench.control.ringing.get(timeout=5)
+    running.kill()
+    bench.control.killed.clear()
+    bench.journal.living = {"e2"}
+    assert bench.janitor(bench.engine("e2")).sweep() == 1
+    assert originate.leg in bench.control.killed
+    assert bench.record().result is CallResult.OTHER_END
+
+
 def test_control_connection_down(bench: Bench) -> None:
     bench.control.connected = False
     bench.run(FakeChannel(script=[*TO_AGENT, Played()]))
@@ -244,9 +355,7 @@ def test_engine_dies_in_conversation_and_the_caller_hangs_up(bench: Bench) -> No
     gevent.sleep(0)
     running.kill()
     services = bench.engine("e2")
-    janitor = Janitor(
-        "e2", bench.journal, services.register, services.outbox, {"fake": bench.control}, bench.clock, every_s=60
-    )
+    janitor = bench.janitor(services)
     bench.control.alive = {"a-leg"}
     bench.journal.living = {"e1", "e2"}
     end = ChannelEnd("a-leg", "NORMAL_CLEARING", by_remote=True, variables={"cw_seen": "1"})
@@ -263,7 +372,7 @@ def test_engine_dies_in_conversation_and_the_caller_hangs_up(bench: Bench) -> No
 def test_janitor_asks_the_switch_where_no_hangup_was_seen(bench: Bench) -> None:
     bench.run(FakeChannel(script=[Lost()]))
     services = bench.engine("e2")
-    janitor = Janitor("e2", bench.journal, services.register, services.outbox, {"fake": bench.control}, bench.clock)
+    janitor = bench.janitor(services)
     bench.journal.living = {"e2"}
     bench.control.alive = {"a-leg"}
     assert janitor.sweep() == 0, "the call lives and will come back"
