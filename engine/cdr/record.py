@@ -51,11 +51,6 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         for entry in entries
         if isinstance(entry.event, LegEvent) and entry.event.event == "bridged"
     ]
-    failed = {
-        entry.event.recording
-        for entry in entries
-        if isinstance(entry.event, RecordingEvent) and entry.event.event == "failed"
-    }
     return CallRecord(
         call_id=facts.call_id,
         direction="inbound",
@@ -80,13 +75,7 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         resumed=_resumed(entries),
         path=_path(facts, entries, last.at_ms),
         legs=legs,
-        recordings=tuple(
-            entry.event.recording
-            for entry in entries
-            if isinstance(entry.event, RecordingEvent)
-            and entry.event.event == "started"
-            and entry.event.recording not in failed
-        ),
+        recordings=_recordings(entries),
         attributes=_attributes(stretches),
     )
 
@@ -101,6 +90,12 @@ def _stretches(entries: Sequence[Entry]) -> list[_Stretch]:
         result = came.event.result if came and isinstance(came.event, ResultCame) else None
         stretches.append(_Stretch(entry.at_ms, entry.event.instruction, result, came.at_ms if came else None))
     return stretches
+
+
+def _recordings(entries: Sequence[Entry]) -> tuple[str, ...]:
+    events = [entry.event for entry in entries if isinstance(entry.event, RecordingEvent)]
+    failed = {event.recording for event in events if event.event == "failed"}
+    return tuple(event.recording for event in events if event.event == "started" and event.recording not in failed)
 
 
 def _resumed(entries: Sequence[Entry]) -> int:

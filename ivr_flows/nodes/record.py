@@ -20,7 +20,7 @@ class Record(Node):
 
     action: Annotated[
         Literal["start", "stop", "pause", "resume", "mask", "unmask"],
-        Field(description="pause leaves a gap out; mask keeps the time and records silence"),
+        Field(description="pause and mask keep the time and record silence, for a card number"),
     ]
 
     def run(self, call: Call) -> NodeRun:

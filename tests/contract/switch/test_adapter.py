@@ -141,7 +141,6 @@ def test_keys_between_and_after_the_prompts(ground: Ground) -> None:
     assert channel.collect([], **{**KEYS, "max_digits": 1}) == Digits("7")  # type: ignore[arg-type]
 
 
-@pytest.mark.req("R30")
 def test_background_music_is_stopped_however_early(ground: Ground) -> None:
     caller, channel = ground.call()
     channel.answer()
@@ -241,7 +240,6 @@ def test_two_calls_do_not_hear_of_each_other(ground: Ground) -> None:
     ],
     ids=["busy", "reject", "answer"],
 )
-@pytest.mark.req("R53")
 def test_originating(ground: Ground, behaviour: Behaviour, outcome: Originated) -> None:
     ground.agent(behaviour)
     leg = new_id()
@@ -249,7 +247,6 @@ def test_originating(ground: Ground, behaviour: Behaviour, outcome: Originated) 
     assert ground.control.exists(leg) is (outcome.outcome == "answered")
 
 
-@pytest.mark.req("R5", "R53")
 def test_originating_to_nobody_and_to_one_who_does_not_answer(ground: Ground) -> None:
     absent = ground.ring(new_id(), "petr").wait(WITHIN_S)
     assert absent is not None

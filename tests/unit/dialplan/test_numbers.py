@@ -98,7 +98,6 @@ def test_public_short_numbers_where_extensions_leave_room() -> None:
     assert normalise("1188", "CZ").kind is NumberKind.EXTENSION
 
 
-@pytest.mark.req("R54")
 @pytest.mark.parametrize("raw", ["*45", "*21*2001#", "#31#"])
 def test_feature_codes_are_kept_as_they_are(raw: str) -> None:
     assert (normalise(raw, "CZ").kind, normalise(raw, "CZ").value) == (NumberKind.CODE, raw)

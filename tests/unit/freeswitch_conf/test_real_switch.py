@@ -195,7 +195,6 @@ def test_the_resume_extension_cannot_be_dialled(switch: RealSwitch, make: PhoneM
     assert engine.seen == []
 
 
-@pytest.mark.req("R5")
 def test_phones_register_with_their_own_password_and_as_themselves(switch: RealSwitch, make: PhoneMaker) -> None:
     assert make("jana", agent=True).register() == 200
     assert make("jana", agent=True, password="wrong-password").register() == 403
@@ -205,7 +204,6 @@ def test_phones_register_with_their_own_password_and_as_themselves(switch: RealS
     assert make("jana", agent=True, password="").call(DID).statuses[-1] == 407
 
 
-@pytest.mark.req("R5")
 def test_what_the_engine_is_told_when_a_phone_cannot_be_reached(switch: RealSwitch) -> None:
     answers = {
         f"sofia/internal/petr%{DOMAIN}": "-ERR USER_NOT_REGISTERED",

@@ -197,7 +197,6 @@ class TestCycles:
         listen["exits"] = {"done": "menu", "error": "menu", "key": "play"}
         assert codes(flow({"play": listen, "menu": menu, "bye": BYE})) == []
 
-    @pytest.mark.req("R30")
     def test_a_waiting_flow_goes_round_as_long_as_it_takes_time(self) -> None:
         nodes = {"play": play("say"), "say": {"type": "say", "form": "number", "value": "1", "exits": {}}}
         nodes["say"]["exits"] = {"done": "play", "error": "play"}

@@ -229,7 +229,6 @@ def test_another_channels_key_and_completion_are_not_ours(bench: Bench) -> None:
     assert playing.get(timeout=5) == Interrupted("5")
 
 
-@pytest.mark.req("R30")
 def test_background_music_repeats_until_stopped(bench: Bench) -> None:
     bench.channel.start_playing([A, B])
     for count in range(1, 3):

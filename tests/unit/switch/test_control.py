@@ -92,7 +92,6 @@ def test_originate(switch: FakeSwitch, control: SwitchControl) -> None:
         ("", Originated("failed", "NORMAL_UNSPECIFIED")),
     ],
 )
-@pytest.mark.req("R53")
 def test_what_becomes_of_an_originate(
     switch: FakeSwitch, control: SwitchControl, text: str, result: Originated
 ) -> None:
