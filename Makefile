@@ -11,8 +11,8 @@ SWITCH ?= lab
 # more arguments for pytest: make test PYTEST_ARGS="-k menu -x"
 PYTEST_ARGS ?=
 
-usable = $(shell command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(1))
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(call usable,$(name))))
+usable = $(shell command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(1))
+PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(call usable,$(name)))))
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from callwright.local.process import ProcessDied
 from callwright.local.stack import Stack, SwitchKind
@@ -67,8 +65,9 @@ def run(config: Config, *, switch: SwitchKind, state_dir: Path | None, engines: 
             client = Client(stack.api_url, stack.api_key)
             provision(client, stack.agents, MAIN_NUMBER, flow=library.template("main"))
             console.print(f"up after {time.monotonic() - began:.1f} s; Ctrl-C stops everything", highlight=False)
-            console.print(table(stack, MAIN_NUMBER), crop=False, soft_wrap=True)
-            stack.wait()
+            for line in where(stack, MAIN_NUMBER):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            _keep_up(stack, console)
         except KeyboardInterrupt:
             steps.stop()
             console.print("stopping", highlight=False)
@@ -83,24 +82,38 @@ def run(config: Config, *, switch: SwitchKind, state_dir: Path | None, engines: 
     return 0
 
 
-def table(stack: Stack, number: str) -> Table:
-    """Where everything is. Shown to the one who started it, on a loopback system: passwords included, but only here."""
-    shown = Table(show_header=False, box=None, pad_edge=False)
-    shown.add_column(style="bold", no_wrap=True)
-    shown.add_column(no_wrap=True, overflow="ignore")  # the terminal may break lines, we would break URLs
-    switch = "FreeSWITCH" if stack.kind == "freeswitch" else "lab switch"
-    shown.add_row("call", f"sip:{number}@{stack.sip_external} [dim]({switch})[/]")
+def _keep_up(stack: Stack, console: Console) -> None:
+    """Wait for ever. An engine that dies is started again, as an init system would do it; its calls go on meanwhile.
+
+    Raises ProcessDied when anything else ends.
+    """
+    while True:
+        try:
+            stack.wait()
+        except ProcessDied as died:
+            index = stack.engine_index(died.name)
+            if index is None:
+                raise
+            console.print(f"[yellow]{died.name} died[/]; starting it again", highlight=False)
+            stack.start_engine(index)
+            console.print(f"{died.name} is back", highlight=False)
+
+
+def where(stack: Stack, number: str) -> list[str]:
+    """Where everything is, a line each. Passwords included: shown to the one who started it, of a loopback system."""
+    kind = "FreeSWITCH" if stack.kind == "freeswitch" else "lab switch"
+    rows = [("call", f"sip:{number}@{stack.sip_external} ({kind})")]
     for agent in stack.agents:
-        account = f"{agent.id}@{stack.config.dialplan.domain} [dim]password[/] {agent.password}"
-        shown.add_row(f"phone {agent.number}", f"{account} [dim]server[/] {stack.sip_internal}")
-    shown.add_row("API", f"{stack.api_url} [dim]key[/] {stack.api_key}")
-    shown.add_row("database", stack.database_url)
-    shown.add_row("Redis", stack.redis_url)
+        account = f"user {agent.id}, password {agent.password}, domain {stack.config.dialplan.domain}"
+        rows.append((f"phone {agent.number}", f"{account}, server {stack.sip_internal}"))
+    rows += [
+        ("API", f"{stack.api_url} key {stack.api_key}"),
+        ("database", stack.database_url),
+        ("Redis", stack.redis_url),
+    ]
     storage = stack.config.s3
     if storage.endpoint_url is not None:
-        shown.add_row("object storage", f"{storage.endpoint_url.get_secret_value()} [dim]bucket[/] {storage.bucket}")
-    for index, address in enumerate(stack.plan.engines):
-        shown.add_row(f"engine {index + 1}", str(address))
-    shown.add_row("configuration", escape(str(stack.config_file)))
-    shown.add_row("logs", escape(str(stack.log_dir)))
-    return shown
+        rows.append(("object storage", f"{storage.endpoint_url.get_secret_value()} bucket {storage.bucket}"))
+    rows += [(f"engine {index}", str(address)) for index, address in enumerate(stack.plan.engines, 1)]
+    rows += [("configuration", str(stack.config_file)), ("logs", str(stack.log_dir))]
+    return [f"{label:<15} {value}" for label, value in rows]

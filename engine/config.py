@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -87,6 +88,22 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _private(value: Address) -> Address:
+    try:
+        address = ip_address(value.host)
+    except ValueError:
+        return value  # a name; what it stands for is known when it is used
+    if address.is_unspecified or not (address.is_loopback or address.is_private):
+        raise ValueError(f"must be a loopback or private address, got {value.host}: whoever connects controls calls")
+    return value
+
+
+def _own_password(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() == "ClueCon":
+        raise ValueError("is FreeSWITCH's public default; choose another in both places")
+    return value
+
+
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
 Number = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
@@ -110,7 +127,7 @@ class Engine(Section):
 
     name: Name = "engine-1"
     """The engine's name, different for each: in journals, leases, logs."""
-    listen: Address = Address(host="127.0.0.1", port=9009)
+    listen: Annotated[Address, AfterValidator(_private)] = Address(host="127.0.0.1", port=9009)
     """Where the switch's `socket` action connects. It has no password: loopback or a private network only."""
     max_sessions: Count = 2000
     """Calls at once; above that a call is refused and the switch takes the next engine of its list."""
@@ -141,10 +158,18 @@ class Switch(Section):
     """Host of the event socket."""
     port: Port = 8021
     """Port of the event socket."""
-    password: Secret
+    password: Annotated[Secret, AfterValidator(_own_password)]
     """Password of the event socket."""
     password_file: Place | None = None
     """File with the password."""
+
+
+def _different_names(value: tuple[Switch, ...]) -> tuple[Switch, ...]:
+    names = [switch.name for switch in value]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two of them have the name {', '.join(twice)}; each switch needs a name of its own")
+    return value
 
 
 class _Server(Section):
@@ -282,7 +307,7 @@ class Config(Section):
     """All of it."""
 
     engine: Engine = Field(default_factory=Engine)
-    switches: tuple[Switch, ...] = ()
+    switches: Annotated[tuple[Switch, ...], AfterValidator(_different_names)] = ()
     """The switches whose calls this engine serves."""
     database: Database = Field(default_factory=Database)
     redis: Redis = Field(default_factory=Redis)

@@ -30,7 +30,19 @@ RECORDS_WITHIN_S = 20.0
 
 
 def run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
-    """The demo; its exit code. Progress goes to standard error, the table and the JSON line to standard output."""
+    """The demo; its exit code. Progress goes to standard error, the table and the JSON line to standard output.
+
+    What keeps the system from coming up is in the JSON line too (`error`), before it is raised.
+    """
+    try:
+        return _run(config, switch=switch, state_dir=state_dir)
+    except Exception as error:
+        failed: dict[str, Any] = {"ok": False, "switch": switch, "calls": [], "error": str(error), "timings": {}}
+        print(json.dumps(failed, ensure_ascii=False), flush=True)
+        raise
+
+
+def _run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
     progress = Console(stderr=True, highlight=False)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="callwright-demo-") as temporary:

@@ -223,6 +223,10 @@ class Stack:
 
     # -- the parts that tests break -----------------------------------------------------------------------------
 
+    def engine_index(self, name: str) -> int | None:
+        """Which engine the process of this name is, None when it is none."""
+        return next((index for index, process in enumerate(self.engines) if process.name == name), None)
+
     def kill_engine(self, index: int) -> None:
         """SIGKILL for an engine, as a machine that loses its power."""
         self._supervisor.drop(self.engines[index])
@@ -235,6 +239,7 @@ class Stack:
 
     def start_engine(self, index: int) -> None:
         """Start an engine again under its name and on its port."""
+        self._supervisor.drop(self.engines[index])
         self.engines[index] = self._launch_engine(index)
         self._await_engine(index)
 

@@ -113,6 +113,7 @@ class Executor:
             case Interrupted(key=key):
                 return Played(key=key)
             case NotPlayed(reason=reason):
+                log.warning("call %s: %s", self._log.call_id, reason)
                 return PlayFailed(reason)
 
     def _collect(self, step: int, instruction: Collect) -> Result:
@@ -130,6 +131,7 @@ class Executor:
             case TimedOut():
                 return Collected("")
             case NotPlayed(reason=reason):
+                log.warning("call %s: %s", self._log.call_id, reason)
                 return PlayFailed(reason)
 
     def _set_attributes(self, step: int, instruction: SetAttributes) -> Result:

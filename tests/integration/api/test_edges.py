@@ -30,7 +30,6 @@ SYSTEM = Actor("system")
 # -- keys ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("R121")
 @pytest.mark.parametrize(
     "header",
     [
@@ -53,7 +52,7 @@ def test_without_a_key_in_force_nothing_is_to_be_learnt(api: Api, header: str | 
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-@pytest.mark.req("R121", "R123")
+@pytest.mark.req("R123")
 def test_a_key_works_until_it_is_revoked_and_is_not_kept(api: Api) -> None:
     made = api.services.keys.create("nightly export", SYSTEM)
     assert api.get("/flows", key=made.key).status_code == 200
@@ -71,7 +70,7 @@ def test_a_key_works_until_it_is_revoked_and_is_not_kept(api: Api) -> None:
         api.services.keys.revoke(made.id, SYSTEM)
 
 
-@pytest.mark.req("R121", "R122")
+@pytest.mark.req("R122")
 def test_keys_are_made_and_revoked_over_the_api(api: Api) -> None:
     made = api.post("/keys", {"name": "export"})
     assert made.status_code == 201

@@ -190,7 +190,6 @@ def test_the_audit_trail_is_read_newest_first(database: Database) -> None:
         assert read_audit(session, "agent:1", limit=1) == [rows[3]]
 
 
-@pytest.mark.req("R121")
 def test_a_key_lives_until_it_is_revoked(database: Database) -> None:
     store = KeyStore(database)
 

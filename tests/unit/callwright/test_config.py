@@ -183,3 +183,17 @@ def test_what_a_process_needs_it_asks_for() -> None:
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().engine.max_sessions = 5  # type: ignore[misc]
+
+
+def test_what_would_let_strangers_in_or_mix_switches_up(file: Path) -> None:
+    twins = SWITCH + SWITCH
+    file.write_text('[engine]\nlisten = "0.0.0.0:9009"\n' + twins, encoding="utf-8")
+    told = "\n".join(faults(file))
+    assert "engine.listen: must be a loopback or private address, got 0.0.0.0" in told
+    assert "switches: two of them have the name fs1" in told
+    file.write_text(
+        '[engine]\nlisten = "8.8.8.8:9009"\n' + SWITCH.replace("a-secret-word", "ClueCon"), encoding="utf-8"
+    )
+    told = "\n".join(faults(file))
+    assert "got 8.8.8.8" in told
+    assert "switches[0].password: is FreeSWITCH's public default" in told

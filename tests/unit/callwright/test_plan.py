@@ -77,7 +77,7 @@ def test_the_processes_read_what_was_meant(home: Home, tmp_path: Path) -> None:
     plan = make(home)
     odd = 'quo"te\\ back\x7f\nline ${x} # č'
     switch = Switch(name="lab", password=SecretStr(odd))
-    config = plan.config.model_copy(update={"switches": (switch, switch)})
+    config = plan.config.model_copy(update={"switches": (switch.model_copy(update={"name": "other"}), switch)})
     file = tmp_path / "run" / "callwright.toml"
     children.write(config, file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
