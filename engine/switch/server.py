@@ -83,10 +83,11 @@ class OutboundServer:
         listen: tuple[str, int],
         handler: Callable[[SwitchChannel], None],
         max_sessions: int = 1000,
-        returning: Callable[[str], bool] = lambda uuid: False,
         connect_deadline_s: float = 10.0,
         sessions: Sessions = SESSIONS,
+        returning: Callable[[str], bool] = lambda uuid: False,
     ) -> None:
+        """`returning` tells of a call that this engine has already: it is taken whatever the bound."""
         self._listen = listen
         self._handler = handler
         self._max_sessions = max_sessions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,15 +11,16 @@ from callwright.local import ports
 
 
 def test_two_processes_get_different_blocks_and_a_third_none() -> None:
-    block = ports.Block(range(31000, 31100, 100))
+    begin = 30000 + os.getpid() % 100 * 100  # another run of the tests on this machine has other blocks
+    block = ports.Block(range(begin, begin + 100, 100))
     try:
-        code = "from callwright.local import ports\ntry: ports.Block(range(31000, 31100, 100))\n"
+        code = f"from callwright.local import ports\ntry: ports.Block(range({begin}, {begin + 100}, 100))\n"
         code += "except ports.NoPortFree: print('none')"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "none"
     finally:
         block.release()
-    ports.Block(range(31000, 31100, 100)).release()
+    ports.Block(range(begin, begin + 100, 100)).release()
 
 
 def test_a_port_in_use_is_skipped() -> None:

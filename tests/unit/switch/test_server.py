@@ -112,6 +112,15 @@ def test_beyond_the_bound_a_call_is_sent_on_at_once() -> None:
         bench.call("c")
 
 
+def test_a_call_that_comes_back_is_taken_whatever_the_bound() -> None:
+    with bench_of(max_sessions=1, returning=lambda uuid: uuid == "a") as bench:
+        _, _, first = bench.call("a")
+        _, _, second = bench.call("a")
+        assert bench.server.refused == 0
+        first.set()
+        second.set()
+
+
 def test_a_silent_client_is_dropped() -> None:
     with bench_of(connect_deadline_s=0.05) as bench:
         peer = bench.dial()
