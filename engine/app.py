@@ -21,6 +21,7 @@ from engine.cdr.outbox import Applier, CallOutbox
 from engine.clock import RandomIds, SystemClock
 from engine.config import Config
 from engine.domain.routing import RoutingSnapshot
+from engine.services.announce import CHANNEL
 from engine.session.admission import Admission
 from engine.session.calendars import Calendars
 from engine.session.conversation import Conversations, DialSettings
@@ -49,8 +50,6 @@ from ivr_flows import library
 
 log = logging.getLogger("engine")
 
-ROUTING_CHANNEL = "cw:routing"
-"""Redis channel on which a change of routing data is announced."""
 LOOK_AFTER_S = 15.0
 """How often calls in conversation and calls that last too long are looked after."""
 ROUTING_POLL_S = 2.0
@@ -213,7 +212,7 @@ class App:
         while True:
             try:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as changes:  # type: ignore[no-untyped-call]
-                    changes.subscribe(ROUTING_CHANNEL)
+                    changes.subscribe(CHANNEL)
                     self._routing.changed.set()
                     while True:
                         if changes.get_message(timeout=60) is not None:
