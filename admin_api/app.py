@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 from flask import Flask
@@ -23,7 +24,10 @@ MAX_BODY_BYTES = 2_000_000
 """Largest body of a request. The largest thing that is sent is a flow, which may have 1 MB."""
 
 _SPEC: dict[str, Any] = {
-    "info": {"description": "Flows, numbers, agents, trunks, calendars; calls and their recordings."},
+    "info": {
+        "description": "Flows, numbers, agents, trunks, calendars; calls and their recordings.",
+        "x-program-version": metadata.version("callwright"),
+    },
     "security": [{"key": []}],
     "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
 }

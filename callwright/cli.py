@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from callwright.bench.command import bench
+from callwright.doctor.command import doctor
+from callwright.listing import ListingGroup
+from callwright.load.command import load as load_command
+
 if TYPE_CHECKING:
     from callwright.local.stack import SwitchKind
     from engine.config import Config
@@ -83,6 +88,7 @@ def _python(*arguments: str) -> None:
 
 
 @click.group(
+    cls=ListingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="""\b
 Examples:
@@ -192,15 +198,6 @@ def demo(context: click.Context, switch: SwitchKind, state_dir: Path | None) -> 
     from callwright import demo as shown
 
     sys.exit(shown.run(_load(context), switch=switch, state_dir=state_dir))
-
-
-@cli.command()
-@click.pass_context
-def doctor(context: click.Context) -> None:
-    """Say what is missing on this machine and how to get it. Exit code 1 when something needed is missing."""
-    from callwright.doctor import run
-
-    sys.exit(run(context.obj))
 
 
 # -- tools -----------------------------------------------------------------------------------------------------------
@@ -314,6 +311,11 @@ def config_reference() -> None:
     from callwright import reference
 
     click.echo(reference.config_reference())
+
+
+cli.add_command(bench)
+cli.add_command(doctor)
+cli.add_command(load_command)
 
 
 def _shown(value: Any) -> Any:

@@ -36,6 +36,9 @@ class Client:
     def post(self, path: str, body: Any) -> Any:
         return self._ask("POST", path, body)
 
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - http(s) only, the URL is our own configuration's
             self.url + path,

@@ -64,7 +64,7 @@ class Rtp:
 
     ip: str
     first_port: int = 16384
-    last_port: int = 32768
+    last_port: int = 32767
     public_ip: str = ""
 
 

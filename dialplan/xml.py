@@ -32,7 +32,24 @@ SEEN_VARIABLE = "cw_seen"
 ATTEMPT_VARIABLE = "cw_attempt"
 """Which round handed the call over, 1 for the first. It begins again after a bridge."""
 MANAGED_VARIABLE = "cw_managed"
-"""`true` on every leg that came in through the entry."""
+"""`true` on every leg that came in through the entry. It guards the extensions below."""
+DIALLED_VARIABLE = "cw_did"
+"""The dialled number: a call that is handed over a second time has the name of an extension as its destination."""
+WATCHDOG_VARIABLE = "cw_watchdog"
+"""`true` when a watchdog runs: the engine that takes the call ends it (`sched_del`)."""
+AGAIN_EXTENSION = "cw_again"
+"""Rounds once more, the engines in the opposite order: where a call goes that an engine accepted and did not take.
+
+`uuid_transfer <channel> cw_again XML <context>` also frees a channel that waits for an engine which is gone.
+"""
+OVER_EXTENSION = "cw_over"
+"""No engine took the call the second time either."""
+
+WATCHDOG_S = 8
+"""How long an engine may take from accepting the connection to taking the call: it may hang, or be killed in the
+moment before the channel waits for it, which the switch does not notice (docs/decisions/0004-event-socket.md)."""
+EMERGENCY_WATCHDOG_S = 3
+"""The same for an emergency call, which then goes out without an engine."""
 
 CONGESTION_TONE = "tone_stream://%(330,330,425);loops=6"
 """Follows the apology, and is all that a caller hears when the prompt's file is missing: about 4 s."""
@@ -65,10 +82,14 @@ def trunk_context(entry: Entry) -> etree._Element:
     Raises `XmlError` for a value that must not stand there.
     """
     context = element("context", name=TRUNK_CONTEXT)
-    context.append(_resume_extension(entry))
+    handovers = [_HandOver(entry, TRUNK_CONTEXT, fallback) for fallback in entry.fallbacks]
+    usual = _HandOver(entry, TRUNK_CONTEXT)
+    context.append(_resume_extension(usual))
+    context.extend(extension for each in (usual, *handovers) for extension in each.later())
     context.append(_reserved_extension())
-    context.extend(_fallback_extension(entry, fallback) for fallback in entry.fallbacks)
-    context.append(_entry_extension(entry))
+    context.append(_dialled_extension())
+    context.extend(each.fallback_entry() for each in handovers)
+    context.append(_entry_extension(usual))
     return context
 
 
@@ -78,14 +99,17 @@ def agent_context(entry: Entry) -> etree._Element:
     Raises `XmlError` for a value that must not stand there.
     """
     context = element("context", name=AGENT_CONTEXT)
-    context.append(_resume_extension(entry))
+    usual = _HandOver(entry, AGENT_CONTEXT)
+    context.append(_resume_extension(usual))
+    context.extend(usual.later())
     if entry.trunks:
         for number in sorted(EMERGENCY_NUMBERS):
             context.append(_emergency_extension(entry, number))
-            context.append(_emergency_out_extension(entry, number))
+            context.append(_emergency_out_extension(usual, number))
         context.append(_emergency_over_extension())
     context.append(_reserved_extension())
-    context.append(_entry_extension(entry))
+    context.append(_dialled_extension())
+    context.append(_entry_extension(usual))
     return context
 
 
@@ -180,13 +204,74 @@ def refusal(value: str) -> str:
     return ""
 
 
-def _resume_extension(entry: Entry) -> etree._Element:
+@dataclass(frozen=True, slots=True)
+class _HandOver:
+    """How calls of one context get to an engine, and what comes when none takes them."""
+
+    entry: Entry
+    context: str
+    fallback: NumberFallback | None = None
+    """For calls to this number, another line before the apology."""
+
+    @property
+    def _suffix(self) -> str:
+        return f"_{self.fallback.number.lstrip('+')}" if self.fallback else ""
+
+    def first(self) -> list[tuple[str, str]]:
+        """The rounds, and the way out."""
+        rounds = self.rounds(1, self.entry.engines, f"{AGAIN_EXTENSION}{self._suffix}")
+        return [*_marks(), *rounds, *self._way_out()]
+
+    def later(self) -> list[etree._Element]:
+        """The extensions to which the watchdogs send a call; for a caller who dials their names they don't exist."""
+        again, over = f"{AGAIN_EXTENSION}{self._suffix}", f"{OVER_EXTENSION}{self._suffix}"
+        rounds = self.rounds(self.entry.rounds + 1, self.entry.engines[::-1], over)
+        return [
+            _managed_extension(again, [*_marks(), *rounds, *self._way_out()]),
+            _managed_extension(over, self._way_out()),
+        ]
+
+    def rounds(self, first: int, engines: Sequence[str], then: str) -> list[tuple[str, str]]:
+        """As many rounds as the entry has, from number `first`."""
+        pauses = self.entry.pauses_ms
+        actions: list[tuple[str, str]] = []
+        for index in range(self.entry.rounds):
+            if index:
+                actions.append(("sleep", str(pauses[min(index - 1, len(pauses) - 1)])))
+            actions += _round(engines, first + index, f"+{WATCHDOG_S} {then} XML {self.context}")
+        return actions
+
+    def fallback_entry(self) -> etree._Element:
+        """The entry of the fallback's number, in every form in which a trunk may send it."""
+        assert self.fallback is not None
+        number = phonenumbers.parse(self.fallback.number)
+        national = phonenumbers.national_significant_number(number)
+        expression = rf"^((\+|00)?{number.country_code})?{national}$"
+        return _extension(f"cw_entry{self._suffix}", [("destination_number", expression)], self.first())
+
+    def _way_out(self) -> list[tuple[str, str]]:
+        ways = []
+        if self.fallback:
+            ways = [("set", "hangup_after_bridge=true"), ("bridge", _over_trunks(self.entry, self.fallback.to))]
+        return [*ways, *_apology(self.entry)]
+
+
+def _resume_extension(usual: _HandOver) -> etree._Element:
     """`${cw_seen}` is asked first: for a caller who dials the name, the extension does not exist."""
     extension = element("extension", name=RESUME_EXTENSION)
     extension.append(_variable_condition(SEEN_VARIABLE, "^.+$"))
     condition = element("condition", field="destination_number", expression=f"^{RESUME_EXTENSION}$")
     extension.append(condition)
-    _add_actions(condition, _hand_over(entry, first=1))
+    _add_actions(condition, usual.first())
+    return extension
+
+
+def _managed_extension(name: str, actions: Iterable[tuple[str, str]]) -> etree._Element:
+    extension = element("extension", name=name)
+    extension.append(_variable_condition(MANAGED_VARIABLE, "^true$"))
+    condition = element("condition", field="destination_number", expression=f"^{name}$")
+    extension.append(condition)
+    _add_actions(condition, actions)
     return extension
 
 
@@ -198,23 +283,22 @@ def _reserved_extension() -> etree._Element:
     )
 
 
-def _entry_extension(entry: Entry) -> etree._Element:
+def _dialled_extension() -> etree._Element:
+    """Keeps a dialled number, and nothing but a number: what the expression catches is all that a caller can write."""
+    condition = element("condition", field="destination_number", expression=r"^(\+?[0-9*#]{1,32})$")
+    _add_actions(condition, [("set", f"{DIALLED_VARIABLE}=$1")])
+    extension = element("extension", **{"name": "cw_dialled", "continue": "true"})
+    extension.append(condition)
+    return extension
+
+
+def _entry_extension(usual: _HandOver) -> etree._Element:
     """Whatever was dialled: a condition without field always holds."""
     extension = element("extension", name="cw_entry")
     condition = element("condition")
     extension.append(condition)
-    _add_actions(condition, _hand_over(entry, first=1))
+    _add_actions(condition, usual.first())
     return extension
-
-
-def _fallback_extension(entry: Entry, fallback: NumberFallback) -> etree._Element:
-    """The entry of one number, in every form in which a trunk may send it, with another line before the apology."""
-    number = phonenumbers.parse(fallback.number)
-    national = phonenumbers.national_significant_number(number)
-    expression = rf"^((\+|00)?{number.country_code})?{national}$"
-    ways = [("set", "hangup_after_bridge=true"), ("bridge", _over_trunks(entry, fallback.to))]
-    actions = [*_marks(), *_rounds(entry, first=1), *ways, *_apology(entry)]
-    return _extension(f"cw_entry_{fallback.number.lstrip('+')}", [("destination_number", expression)], actions)
 
 
 def _over_trunks(entry: Entry, number: str) -> str:
@@ -223,16 +307,20 @@ def _over_trunks(entry: Entry, number: str) -> str:
 
 def _emergency_extension(entry: Entry, number: str) -> etree._Element:
     """One try with the engines, no pause, then straight out."""
-    actions = [*_marks(), *_round(entry, 1), ("transfer", f"cw_emergency_{number} XML {AGENT_CONTEXT}")]
-    return _extension(f"cw_emergency_{number}", [("destination_number", f"^(\\+|00)?{number}$")], actions)
+    name = f"cw_emergency_{number}"
+    out = f"{name} XML {AGENT_CONTEXT}"
+    actions = [*_marks(), *_round(entry.engines, 1, f"+{EMERGENCY_WATCHDOG_S} {out}"), ("transfer", out)]
+    return _extension(name, [("destination_number", f"^(\\+|00)?{number}$")], actions)
 
 
-def _emergency_out_extension(entry: Entry, number: str) -> etree._Element:
+def _emergency_out_extension(usual: _HandOver, number: str) -> etree._Element:
     """Not for a call that was through already: `last_bridge_to` is set when an engine died after it had bridged it."""
+    entry = usual.entry
     actions = [("set", "hangup_after_bridge=true")]
     if entry.emergency_caller_id:
         actions.append(("set", f"effective_caller_id_number={entry.emergency_caller_id}"))
-    actions += [("bridge", _over_trunks(entry, number)), *_rounds(entry, first=2), *_apology(entry)]
+    rounds = usual.rounds(2, entry.engines, AGAIN_EXTENSION)
+    actions += [("bridge", _over_trunks(entry, number)), *rounds, *_apology(entry)]
     extension = element("extension", name=f"cw_emergency_{number}_out")
     extension.append(_variable_condition(MANAGED_VARIABLE, "^true$"))
     extension.append(_variable_condition("last_bridge_to", "^$"))
@@ -252,29 +340,22 @@ def _emergency_over_extension() -> etree._Element:
     return extension
 
 
-def _hand_over(entry: Entry, first: int) -> list[tuple[str, str]]:
-    return [*_marks(), *_rounds(entry, first), *_apology(entry)]
-
-
 def _marks() -> list[tuple[str, str]]:
     return [
         ("set", "hangup_after_bridge=false"),
         ("set", "continue_on_fail=true"),
         ("set", f"{MANAGED_VARIABLE}=true"),
+        ("set", f"{WATCHDOG_VARIABLE}=true"),
     ]
 
 
-def _rounds(entry: Entry, first: int) -> list[tuple[str, str]]:
-    actions: list[tuple[str, str]] = []
-    for number in range(first, entry.rounds + 1):
-        if number > 1:
-            actions.append(("sleep", str(entry.pauses_ms[min(number - 2, len(entry.pauses_ms) - 1)])))
-        actions += _round(entry, number)
-    return actions
-
-
-def _round(entry: Entry, number: int) -> list[tuple[str, str]]:
-    return [("set", f"{ATTEMPT_VARIABLE}={number}"), ("socket", f"{'|'.join(entry.engines)} async full")]
+def _round(engines: Sequence[str], number: int, watchdog: str) -> list[tuple[str, str]]:
+    return [
+        ("set", f"{ATTEMPT_VARIABLE}={number}"),
+        ("sched_transfer", watchdog),
+        ("socket", f"{'|'.join(engines)} async full"),
+        ("sched_cancel", ""),
+    ]
 
 
 def _apology(entry: Entry) -> list[tuple[str, str]]:

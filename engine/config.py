@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -28,10 +29,12 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from engine.config_reader import ConfigError, read
+from ivr_flows.say import LANGUAGES
 
 __all__ = ["Config", "ConfigError", "load"]
 
@@ -104,6 +107,19 @@ def _own_password(value: SecretStr) -> SecretStr:
     return value
 
 
+def _country(value: str) -> str:
+    if value not in SUPPORTED_REGIONS:
+        raise ValueError(f"must be a country's two capital letters (ISO 3166: CZ, DE, GB), got {value!r}")
+    return value
+
+
+def _language(value: str) -> str:
+    # a flow may bring prompts of any language; numbers and the apology are spoken in these
+    if value not in LANGUAGES:
+        raise ValueError(f"must be one of the languages that can be spoken ({', '.join(LANGUAGES)}), got {value!r}")
+    return value
+
+
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
 Number = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
@@ -141,12 +157,20 @@ class Engine(Section):
     """The customer's prompts; flows name files below it. The switch reads them. Default: `prompts` in `state_dir`."""
     recordings_dir: Place = Field(default_factory=lambda data: data.get("state_dir", Path()) / "recordings")
     """Where the switch writes recordings until they are stored. Default: `recordings` in `state_dir`."""
-    default_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "CZ"
+    default_country: Annotated[str, AfterValidator(_country)] = "CZ"
     """Country of numbers that come without one (ISO 3166)."""
-    default_language: Annotated[str, Field(pattern="^[a-z]{2}$")] = "cs"
+    default_language: Annotated[str, AfterValidator(_language)] = "cs"
     """Language of a call whose flow sets none (ISO 639-1)."""
     max_call_seconds: Count = 14400
     """A call that lasts longer is ended: the guard against a channel that nobody hangs up."""
+
+    @field_validator("prompts_dir")
+    @classmethod
+    def _there(cls, value: Path, info: ValidationInfo) -> Path:
+        # the default is made with the state directory; one that somebody named and that is not there is a slip
+        if value != info.data.get("state_dir", Path()) / "prompts" and not value.is_dir():
+            raise ValueError(f"is no directory: {value}")
+        return value
 
 
 class Switch(Section):
@@ -274,7 +298,7 @@ class Dialplan(Section):
     """Address of the media."""
     rtp_first_port: Port = 16384
     """First port of the media."""
-    rtp_last_port: Port = 32768
+    rtp_last_port: Port = 32767
     """Last port of the media."""
     switch_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,63}$")] = ""
     """What the switch calls itself (FreeSWITCH-Switchname). Empty: its machine's name."""

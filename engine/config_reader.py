@@ -16,7 +16,7 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,7 +92,7 @@ class _Reading:
             parts = [int(p) if p.isdigit() else p for p in name.removeprefix(PREFIX).lower().split("__")]
             field = _field(self.model, tuple(parts))
             if field is None:
-                self.faults.append(f"environment {name}: unknown{_guess(name, list(_variables(self.model)))}")
+                self.faults.append(f"environment {name}: unknown{_guess_variable(self.model, parts)}")
             elif _section(field) and not _is_tuple(field):
                 self.faults.append(f"environment {name}: names a section; write {name}__<FIELD>")
             else:
@@ -222,6 +222,25 @@ def _guess(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def _guess_variable(model: type[BaseModel], parts: list[str | int]) -> str:
+    """The variable that was meant, each part of its name corrected by itself; "" where one resembles nothing."""
+    meant: list[str] = []
+    at: Any = model
+    for part in parts:
+        if isinstance(part, int):
+            if not _is_tuple(at):
+                return ""
+            at = next(iter(typing.get_args(_plain(at))), None)
+        else:
+            inner = None if _is_tuple(at) else _section(at)
+            near = difflib.get_close_matches(part, list(inner.model_fields) if inner else [], n=1, cutoff=0.6)
+            if inner is None or not near:
+                return ""
+            part, at = near[0], inner.model_fields[near[0]].annotation
+        meant.append(str(part).upper())
+    return f"; did you mean {PREFIX}{'__'.join(meant)}?"
+
+
 def _dotted(path: Path_) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
@@ -272,15 +291,6 @@ def _is_secret(annotation: Any) -> bool:
     if typing.get_origin(plain) is tuple:
         plain = _plain(typing.get_args(plain)[0])
     return plain is SecretStr
-
-
-def _variables(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        inner = None if _is_tuple(field.annotation) else _section(field.annotation)
-        if inner:
-            yield from _variables(inner, f"{prefix}{name.upper()}__")
-        else:
-            yield prefix + name.upper()
 
 
 def resolve(env: Mapping[str, str] = os.environ) -> Path | None:

@@ -81,6 +81,9 @@ class Config:
     sessions_per_second: int = 30
     api_expansion: bool = True
     switch_name: str = "lab"
+    modules: frozenset[str] = frozenset()
+    sections: Mapping[str, etree._Element] = field(default_factory=dict)
+    """The document as it was read: `configuration`, `dialplan`, `directory`."""
 
     def gateway(self, name: str) -> Gateway | None:
         """The trunk of that name, whichever profile it belongs to."""
@@ -116,6 +119,8 @@ def load(directory: Path | str) -> Config:
             sessions_per_second=int(core.get("sessions-per-second", "30")),
             api_expansion=is_true(core.get("api-expansion", "true")),
             switch_name=core.get("switchname", "lab"),
+            modules=frozenset(each.get("module", "") for each in root.iter("load")),
+            sections={each.get("name", ""): each for each in root.iter("section")},
         )
     except ValueError as error:
         raise ConfigError(f"{root_dir}: {error}") from error

@@ -106,9 +106,11 @@ class Recording:
 
 
 def start(channel: Channel, name: str, limit_s: int = 0) -> bool:
-    """Begin to record. False, with the reason in the log, where that can't be."""
-    if not name or name in channel.recordings:
+    """Begin to record; one that runs already goes on. False, with the reason in the log, where that can't be."""
+    if not name:
         return False
+    if name in channel.recordings:
+        return True
     try:
         Recording(channel, name, limit_s).start()
     except OSError as error:

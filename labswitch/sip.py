@@ -20,7 +20,7 @@ from labswitch import sdp
 from labswitch.leg import DialError, Invitation, Leg, LegListener
 from labswitch.rtp import NoFreePort, PortRange
 from labswitch.sip_causes import phrase_of
-from labswitch.sip_dialog import ALLOW, Caller, Target
+from labswitch.sip_dialog import ALLOW, NOT_ALLOWED, Caller, Target
 from labswitch.sip_headers import Headers, parse_address
 from labswitch.sip_leg import SipLeg
 from labswitch.sip_registrar import Authenticator, Registrar, Registration
@@ -200,7 +200,7 @@ class SipStack:
             return self._invite(running, request, transaction)
         if method == "REGISTER" and running.profile.authenticate:
             return running.registrar.register(request, request.getSource()), None, None
-        code = 200 if method == "OPTIONS" else 403 if method == "REGISTER" else 501
+        code = 200 if method == "OPTIONS" else 405 if method in NOT_ALLOWED else 501
         response = request.genResponse(code, phrase_of(code), server=USER_AGENT)
         response.appendHeader(SipHeader(s=f"Allow: {ALLOW}"))
         return response, None, None
@@ -213,8 +213,11 @@ class SipStack:
                 return refusal, None, None
         elif not ip_address(request.getSource()[0]).is_loopback:
             return request.genResponse(403, phrase_of(403)), None, None
+        body = str(request.getBody() or "")
+        if not body.startswith("v="):
+            return _no_offer(request, body), None, None
         try:
-            offer = sdp.parse(str(request.getBody() or ""))
+            offer = sdp.parse(body)
             leg = self._new_leg(running, None)
         except sdp.SdpError as error:
             log.info("INVITE refused: %s", error)
@@ -271,6 +274,15 @@ class SipStack:
         except Exception:
             log.exception("nobody takes the call %s", invitation.call_id)
             leg.hangup("NORMAL_TEMPORARY_FAILURE")
+
+
+def _no_offer(request: Any, body: str) -> Any:
+    """The answer to an INVITE without a readable offer: FreeSWITCH makes none of its own (without `enable-3pcc`)."""
+    if body:
+        return request.genResponse(400, "Bad Session Description", server=USER_AGENT)
+    response = request.genResponse(480, phrase_of(480), server=USER_AGENT)
+    response.appendHeader(SipHeader(s='Reason: Q.850;cause=96;text="MANDATORY_IE_MISSING"'))
+    return response
 
 
 def _is_number(host: str) -> bool:

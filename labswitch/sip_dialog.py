@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _UNDERSTOOD = ("INVITE", "BYE", "INFO", "OPTIONS")
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO"
+NOT_ALLOWED = ("REFER", "SUBSCRIBE", "REGISTER")
+"""Known methods that a trunk is refused, as by FreeSWITCH with `disable-transfer` and `disable-register`."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,19 @@ class _UserAgent(UA):  # type: ignore[misc]
         self.lContact = SipContact()
         self.lContact.getUri().name = None
         self._dialog = dialog
+        self._bye_came = False
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         method = req.getMethod()
         if method not in _UNDERSTOOD:
-            return req.genResponse(501, "Not Implemented", server=self.local_ua), None, None
+            code = 405 if method in NOT_ALLOWED else 501
+            response = req.genResponse(code, phrase_of(code), server=self.local_ua)
+            response.appendHeader(SipHeader(s=f"Allow: {ALLOW}"))
+            return response, None, None
+        if self._bye_came:
+            # sippy stays polite for half a minute; for FreeSWITCH there is no such call any more.
+            return req.genResponse(481, phrase_of(481), server=self.local_ua), None, None
+        self._bye_came = method == "BYE"
         if not self.isConnected() and method in ("INFO", "OPTIONS"):
             # sippy hears these only once the call is answered; keys are pressed before that too.
             if method == "INFO":

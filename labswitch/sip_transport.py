@@ -22,6 +22,7 @@ from sippy.SipTransactionManager import TRYING, SipTransactionManager
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
+from labswitch import sip_screen
 from labswitch.sip_thread import SipThread
 
 log = logging.getLogger(__name__)
@@ -183,6 +184,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]
         udp.on_unreachable = self.unreachable
 
     def _message(self, text: str, source: Remote_address) -> None:
+        if sip_screen.is_dropped(text):
+            return
+        refusal = sip_screen.refusal_of(text)
+        if refusal is not None:
+            self.udp.send_to(refusal, source.address)
+            return
         self.current_text = text
         self.handleIncoming(text, source, self.udp, MonoTime())
 

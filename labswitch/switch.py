@@ -22,6 +22,7 @@ from labswitch.expand import DENIED
 from labswitch.headers import CallerProfile, Headers, Times
 from labswitch.incoming import caller_profile, caller_variables
 from labswitch.leg import DialError, Invitation, Leg, LegListener, LegMaker
+from labswitch.schedule import Schedule
 from labswitch.state import State
 
 log = logging.getLogger("labswitch.switch")
@@ -66,6 +67,7 @@ class Switch:
         self.dialplan = Dialplan(dict(config.contexts))
         self.clock = Clock()
         self.beat = Beat(self._tick)
+        self.schedule = Schedule()
         self.core_uuid = self.new_uuid()
         self.started_us = self.clock.now_us()
         self.channels: dict[str, Channel] = {}
@@ -248,6 +250,7 @@ class Switch:
         """Hang up every call and wait until they are gone."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
+        self.schedule.close()
         tasks = [channel.task for channel in self.channels.values() if channel.task is not None]
         for channel in tuple(self.channels.values()):
             channel.hangup("SYSTEM_SHUTDOWN")

@@ -101,7 +101,14 @@ class ObjectStorage:
     """One bucket. Safe for several threads. Methods raise StorageUnavailable and StorageRefused."""
 
     def __init__(
-        self, *, bucket: str, endpoint_url: str | None, region: str, access_key: str | None, secret_key: str | None
+        self,
+        *,
+        bucket: str,
+        endpoint_url: str | None,
+        region: str,
+        access_key: str | None,
+        secret_key: str | None,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self.bucket = bucket
         host = urlsplit(endpoint_url or "").hostname or ""
@@ -117,7 +124,7 @@ class ObjectStorage:
             aws_secret_access_key=secret_key,
             config=BotoConfig(
                 connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
+                read_timeout=read_timeout_s,
                 # Waiting and trying again is the worker's business, which knows how long it may.
                 retries={"total_max_attempts": 1},
                 # Signature 2, boto3's default for links to an endpoint of one's own, is refused by most services.
@@ -129,7 +136,7 @@ class ObjectStorage:
         )
 
     @classmethod
-    def from_config(cls, config: S3) -> ObjectStorage:
+    def from_config(cls, config: S3, read_timeout_s: float = READ_TIMEOUT_S) -> ObjectStorage:
         """The storage of the section `s3`."""
         return cls(
             bucket=config.bucket,
@@ -137,19 +144,27 @@ class ObjectStorage:
             region=config.region,
             access_key=config.access_key.get_secret_value() if config.access_key else None,
             secret_key=config.secret_key.get_secret_value() if config.secret_key else None,
+            read_timeout_s=read_timeout_s,
         )
 
     def ensure_bucket(self) -> None:
         """Makes the bucket if it is not there."""
+        if self.has_bucket():
+            return
+        made = self._client.exceptions
+        with _translated(), suppress(made.BucketAlreadyOwnedByYou, made.BucketAlreadyExists):
+            self._client.create_bucket(Bucket=self.bucket)
+
+    def has_bucket(self) -> bool:
+        """Whether the bucket is there."""
         with _translated():
             try:
                 self._client.head_bucket(Bucket=self.bucket)
             except ClientError as error:
                 if _status(error) != 404:
                     raise
-                made = self._client.exceptions
-                with suppress(made.BucketAlreadyOwnedByYou, made.BucketAlreadyExists):
-                    self._client.create_bucket(Bucket=self.bucket)
+                return False
+        return True
 
     def put(
         self, key: str, path: Path, content: Content, metadata: Mapping[str, str], *, content_type: str = "audio/flac"
@@ -195,6 +210,13 @@ class ObjectStorage:
         name = f"{row.id}.flac"
         disposition = f'attachment; filename="{ascii_safe(name)}"' if download else "inline"
         wanted = {"Bucket": row.bucket or self.bucket, "Key": row.key, "ResponseContentDisposition": disposition}
+        return self._link(expires_s, **wanted)
+
+    def link_to(self, key: str, expires_s: int) -> str:
+        """A URL that gives any object to whoever holds it, for `expires_s` seconds. Not for logs."""
+        return self._link(expires_s, Bucket=self.bucket, Key=key)
+
+    def _link(self, expires_s: int, **wanted: str) -> str:
         with _translated():
             return str(self._client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s))
 

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+"""Between two tries with a file that fails for reasons of its own."""
+LONGEST_AWAY_S = 5.0
+"""Between two questions to a database or a storage that is away."""
 REMIND_S = 3600.0
 """How often the log says again what still needs a person."""
 ROWS_AT_ONCE = 500
@@ -105,7 +108,7 @@ class Worker:
                 log.log(level, "recordings wait on the disk, next try in %g s: %s", pause, fault)
                 self.available = False
                 self._stopping.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
+                pause = min(pause * 2, LONGEST_AWAY_S)
             else:
                 if not self.available:
                     log.info("recordings are being stored again")

@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from callwright.local import ports
 from callwright.local.process import guard
@@ -235,16 +236,22 @@ def start_uac(
     calls: int = 1,
     rate: float = 10,
     pause_ms: int = 1000,
+    values: Mapping[str, str] = MappingProxyType({}),
+    tcp: bool = False,
     timeout_s: float = 60,
 ) -> Iterator[Sipp]:
     """Calls in the background: `calls` of them, `rate` new ones a second. What still runs at the end is ended.
 
     `pause_ms` is what the scenario does not say itself: how long a caller listens before the first key or the hangup.
+    `values` are its other words in square brackets, `[stay_ms]` for one.
     """
-    values = ["-s", number, "-m", str(calls), "-r", f"{rate:g}", "-l", str(calls), "-d", str(pause_ms)]
-    values += ["-key", "caller", caller]
+    arguments = ["-s", number, "-m", str(calls), "-r", f"{rate:g}", "-l", str(calls), "-d", str(pause_ms)]
+    for name, value in {"caller": caller, **values}.items():
+        arguments += ["-key", name, value]
+    if tcp:
+        arguments += ["-t", "t1"]
     with _block() as block:
-        run = _start(scenario, [_address(target), *values], block, timeout_s)
+        run = _start(scenario, [_address(target), *arguments], block, timeout_s)
         try:
             yield run
         finally:

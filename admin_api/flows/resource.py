@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
@@ -72,6 +73,13 @@ class Active(MethodView):
 def _text() -> str:
     """The body as it came: the flow language itself finds what JSON readers let pass, as a key that stands twice."""
     try:
-        return request.get_data().decode()
+        text = request.get_data().decode()
     except UnicodeDecodeError as error:
         raise Refusal(400, "json", "", "The body is not UTF-8.") from error
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Refusal(400, "json", "", f"The body is no JSON: {error}.") from error
+    except (RecursionError, ValueError):
+        pass  # nested too deeply, a number too long: told as findings
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -48,3 +49,10 @@ def is_up(settings: RenderSettings) -> bool:
     """Whether the switch takes commands and calls."""
     socket = settings.event_socket
     return event_socket.up(socket.port, socket.password, (settings.sip_external.port, settings.sip_internal.port))
+
+
+def hang_up_all(settings: RenderSettings) -> None:
+    """End every call of the switch; a switch that is gone has none."""
+    at = settings.event_socket
+    with contextlib.suppress(OSError, event_socket.Refused):
+        event_socket.ask(at.ip, at.port, at.password, "fsctl hupall")

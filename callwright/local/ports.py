@@ -1,12 +1,14 @@
 """Free loopback ports, such that several runs on one machine never take each other's.
 
-A port that was found free may be taken by the time a service binds it. So every process takes ports from a block that
-it holds by a lock on a file until it ends. The blocks lie below the range from which the kernel picks ports for
-outgoing connections.
+A port that was found free may be taken by the time a service binds it. So a process claims a port before it looks
+whether it is free, and holds the claim until it ends: a lock on one byte of a file that all runs share, the byte's
+place being the port. Ports that nobody named come from a block that one process has to itself, below the range from
+which the kernel picks ports for outgoing connections.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import random
@@ -23,6 +25,9 @@ MEDIA = range(20000, 32000, 1000)
 
 _blocks: list[Block] = []
 """This process's blocks for services, held until it ends."""
+_claimed: set[int] = set()
+_claims: list[int] = []
+"""The one descriptor of the file of claims. It stays open: closing any descriptor of the file ends all its locks."""
 
 
 class NoPortFree(Exception):
@@ -38,11 +43,11 @@ class Block:
         self._next = self.first
 
     def take(self) -> int:
-        """The next port of the block that can be bound, for TCP and UDP. Raises NoPortFree."""
+        """The next port of the block that is ours to bind, for TCP and UDP. Raises NoPortFree."""
         while self._next < self.first + self.size:
             port = self._next
             self._next += 1
-            if is_free(port):
+            if claim(port):
                 return port
         raise NoPortFree(f"no port left in the block from {self.first}")
 
@@ -64,9 +69,30 @@ def is_free(port: int) -> bool:
     return True
 
 
+def claim(port: int) -> bool:
+    """Whether the loopback port is free and no other run has claimed it; from then on it is ours until we end.
+
+    What this process has claimed already it may claim again: a service that is started anew.
+    """
+    if not _claims:
+        _claims.append(os.open(_directory() / "claims", os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        fcntl.lockf(_claims[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            raise
+        return False
+    if is_free(port):
+        _claimed.add(port)
+        return True
+    if port not in _claimed:
+        fcntl.lockf(_claims[0], fcntl.LOCK_UN, 1, port)
+    return False
+
+
 def take(preferred: int | None = None) -> int:
-    """The preferred port if it is free, else one that no other run takes. Raises NoPortFree."""
-    if preferred and is_free(preferred):
+    """The preferred port if it can be claimed, else one that no other run takes. Raises NoPortFree."""
+    if preferred and claim(preferred):
         return preferred
     try:
         return _blocks[-1].take()

@@ -109,12 +109,17 @@ class Process:
 
     def stop(self) -> None:
         """Ask the process to end and wait for it; kill it, and what is left of its group, when it does not."""
-        self.stopping = True
+        self.ask_to_stop()
         if self.running():
-            self.popen.send_signal(self.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(self.stop_timeout_s)
         self.kill()
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to end, once: to some a second request means to end at once."""
+        if not self.stopping and self.running():
+            self.popen.send_signal(self.stop_signal)
+        self.stopping = True
 
     def kill(self) -> None:
         """SIGKILL for the process and its group."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from callwright.local.ports import is_free, take
+from callwright.local.ports import claim, take
 from callwright.local.process import Process
 
 STRAGGLERS_S = 15
@@ -80,10 +80,23 @@ class Home:
         kept: dict[str, int] = {}
         with contextlib.suppress(OSError, ValueError):
             kept = json.loads(file.read_text(encoding="ascii"))
-        if set(kept) != set(names) or not all(is_free(port) for port in kept.values()):
+        if set(kept) != set(names) or not all(claim(port) for port in kept.values()):
             kept = {name: take() for name in names}
             file.write_text(json.dumps(kept), encoding="ascii")
         return kept
+
+
+def running_in(directory: Path) -> bool:
+    """Whether the process that locked the directory lives."""
+    try:
+        owner = (directory / "lock").read_text(encoding="ascii").strip()
+    except OSError:
+        return False
+    return _lives(owner)
+
+
+def _lives(owner: str) -> bool:
+    return owner.isdigit() and Path(f"/proc/{owner}").exists()
 
 
 def _lock(directory: Path) -> int:
@@ -95,7 +108,7 @@ def _lock(directory: Path) -> int:
             break
         except BlockingIOError:
             owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-            alive = owner.isdigit() and Path(f"/proc/{owner}").exists()
+            alive = _lives(owner)
             if alive or time.monotonic() > deadline:
                 os.close(lock)
                 who = f"process {owner}" if alive else "processes of an earlier run that do not end"

@@ -10,6 +10,7 @@ What the given configuration names (a database, a Redis, an S3, switches) is use
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from callwright.local import DEFAULT_STATE, children, freeswitch, ports, postgres, s3, valkey
 from callwright.local.plan import Account, Plan
-from callwright.local.process import Process
+from callwright.local.process import Process, ProcessFailed
 from callwright.local.service import Home, Service
 from callwright.local.supervisor import Supervisor
 from engine.config import Address, Config
@@ -134,7 +135,9 @@ class Stack:
             raise
 
     def stop(self) -> None:
-        """Take everything down, in the reverse order."""
+        """Hang up the calls, so that their records are complete, and take everything down."""
+        if self.switch is not None and not self.switch.stopping:
+            freeswitch.hang_up_all(self.plan.settings)
         self._supervisor.stop()
         self._services.clear()
         if self._planned:
@@ -187,14 +190,17 @@ class Stack:
 
     def _launch_services(self) -> None:
         given = self.given
-        wanted = {"s3": (s3, given.s3.endpoint_url), "postgres": (postgres, given.database.url)}
-        wanted |= {"valkey": (valkey, given.redis.url)}
-        for name, (module, configured) in wanted.items():
+        wanted = {"s3": given.s3.endpoint_url, "postgres": given.database.url, "valkey": given.redis.url}
+        for name, configured in wanted.items():
             if configured is None:
-                options = {"bucket": given.s3.bucket} if module is s3 else {}
-                service = module.launch(self.state_dir, durable=self.durable, **options)
-                self._services[name] = service
-                self._supervisor.keep(service.process, service.stop)
+                self._launch_service(name)
+
+    def _launch_service(self, name: str) -> None:
+        module = {"s3": s3, "postgres": postgres, "valkey": valkey}[name]
+        options = {"bucket": self.given.s3.bucket} if module is s3 else {}
+        service = module.launch(self.state_dir, durable=self.durable, **options)
+        self._services[name] = service
+        self._supervisor.keep(service.process, service.stop)
 
     def _await(self, name: str) -> None:
         if name in self._services:
@@ -242,6 +248,33 @@ class Stack:
         self._supervisor.drop(self.engines[index])
         self.engines[index] = self._launch_engine(index)
         self._await_engine(index)
+
+    def stop_service(self, name: str) -> None:
+        """Stop PostgreSQL (`postgres`), Valkey (`valkey`) or the object storage (`s3`), where it is ours."""
+        service = self._services[name]
+        self._supervisor.drop(service.process)
+        service.stop()
+
+    def start_service(self, name: str) -> None:
+        """Start a service again on its port, with its data; ready when this returns."""
+        before = self._services[name]
+        self._supervisor.drop(before.process)
+        self._launch_service(name)
+        self._await(name)
+        if self._services[name].url != before.url:
+            raise ProcessFailed(name, "did not get its port again", "")
+
+    def suspend_service(self, name: str) -> None:
+        """Make a service hang: it takes connections and says nothing."""
+        self._services[name].process.popen.send_signal(signal.SIGSTOP)
+
+    def resume_service(self, name: str) -> None:
+        """The end of `suspend_service`; nothing where it does not hang."""
+        self._services[name].process.popen.send_signal(signal.SIGCONT)
+
+    def service_runs(self, name: str) -> bool:
+        """Whether a service runs, or hangs."""
+        return self._services[name].process.running()
 
     def kill_switch(self) -> None:
         """SIGKILL for the switch."""

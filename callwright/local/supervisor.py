@@ -1,4 +1,4 @@
-"""Keeps the processes that belong together: stops them in the reverse order, and says which one died."""
+"""Keeps the processes that belong together: stops them, the services that the others need last, and says which died."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Supervisor:
         self._kept: list[tuple[Process, Callable[[], None]]] = []
 
     def keep(self, process: Process, stop: Callable[[], None] | None = None) -> None:
-        """Watch a process; `stop` ends it in another way than `process.stop`."""
+        """Watch a process; `stop` ends it in another way than `process.stop`: a service, which the others need."""
         self._kept.append((process, stop or process.stop))
 
     def drop(self, process: Process) -> None:
@@ -37,8 +37,14 @@ class Supervisor:
             raise ProcessDied(dead.name, ended(dead.popen.returncode), dead.tail())
 
     def stop(self) -> None:
-        """Stop all, the last one first. Each is given its time and then killed; a second Ctrl-C is not needed."""
+        """Stop all: what is no service at once, then the rest, the last one first.
+
+        Each is given its time and then killed; a second Ctrl-C is not needed.
+        """
         with uninterrupted():
+            for process, stop in self._kept:
+                if stop == process.stop:
+                    process.ask_to_stop()
             while self._kept:
                 _, stop = self._kept.pop()
                 stop()

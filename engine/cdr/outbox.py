@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from engine.cdr.record import build
 from engine.domain.call import CallRecord
-from engine.domain.journal import Entry, decode, encode
+from engine.domain.journal import Entry, encode, read
 from engine.domain.recording import RecordingRow
 
 CALL = "call"
@@ -26,6 +26,8 @@ class CallStorePort(Protocol):
     """Where records end up. Writing one twice changes nothing."""
 
     def write(self, record: CallRecord, journal: Sequence[bytes] = ()) -> object: ...
+    def write_all(self, calls: Sequence[tuple[CallRecord, Sequence[Entry]]]) -> object:
+        """All of them, or none."""
 
 
 class RecordingStorePort(Protocol):
@@ -67,8 +69,20 @@ class Applier:
         """Raises what the stores raise, ValueError for a payload that is none."""
         if kind == CALL:
             lines = payload.splitlines()
-            self._calls.write(build([decode(line) for line in lines]), lines)
+            self._calls.write(build(read(lines)), lines)
         elif kind == RECORDING:
             self._recordings.announce(_ROW.validate_json(payload))
         else:
             raise ValueError(f"spool item {item_id}: unknown kind {kind!r}")
+
+    def together(self, items: Sequence[tuple[str, str, bytes]]) -> None:
+        """The same for several items. Raises the same; some of them may have been applied then."""
+        calls = []
+        for kind, item_id, payload in items:
+            if kind == CALL:
+                entries = read(payload.splitlines())
+                calls.append((build(entries), entries))
+            else:
+                self(kind, item_id, payload)
+        if calls:
+            self._calls.write_all(calls)

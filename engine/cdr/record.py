@@ -64,7 +64,7 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         switch=facts.switch,
         sip_call_id=facts.sip_call_id,
         started_ms=facts.started_ms,
-        answered_ms=_answered_ms(entries, stretches),
+        answered_ms=_answered_ms(entries, stretches, bridged),
         ended_ms=last.at_ms,
         result=_result(ended, stretches, bool(bridged)),
         hung_up_by=_hung_up_by(ended, stretches),
@@ -104,14 +104,21 @@ def _resumed(entries: Sequence[Entry]) -> int:
     return sum(later.attempt > 1 or later.engine != before.engine for before, later in pairwise(attached))
 
 
-def _answered_ms(entries: Sequence[Entry], stretches: Sequence[_Stretch]) -> int | None:
-    for entry in entries:
-        if isinstance(entry.event, LegEvent) and entry.event.party_kind == "caller" and entry.event.event == "answered":
-            return entry.at_ms
-    for stretch in stretches:
-        if stretch.instruction.get("op") == "answer" and stretch.instruction.get("mode") == "answer":
-            return stretch.result_ms
-    return None
+def _answered_ms(entries: Sequence[Entry], stretches: Sequence[_Stretch], bridged: Sequence[int]) -> int | None:
+    """The first of: told by the switch, by the flow, or joined with somebody while it rang, which answers it too."""
+    told = [
+        entry.at_ms
+        for entry in entries
+        if isinstance(entry.event, LegEvent) and entry.event.party_kind == "caller" and entry.event.event == "answered"
+    ]
+    by_flow = [
+        stretch.result_ms
+        for stretch in stretches
+        if stretch.instruction.get("op") == "answer"
+        and stretch.instruction.get("mode") == "answer"
+        and stretch.result_ms is not None
+    ]
+    return min([*told, *by_flow, *bridged], default=None)
 
 
 def _result(ended: Ended, stretches: Sequence[_Stretch], talked: bool) -> CallResult:
@@ -121,8 +128,9 @@ def _result(ended: Ended, stretches: Sequence[_Stretch], talked: bool) -> CallRe
         return CallResult.OTHER_END
     if not stretches:
         return CallResult.LOST_BEFORE_IVR
-    pending = stretches[-1]
-    if pending.instruction.get("op") == "connect" and pending.result is None:
+    # Not the last one: what the flow does to clean up comes behind the instruction that the hangup broke off.
+    pending = next((stretch for stretch in stretches if stretch.result is None), None)
+    if pending is not None and pending.instruction.get("op") == "connect":
         return CallResult.LOST_RINGING
     return CallResult.LOST_IN_IVR
 
@@ -142,8 +150,12 @@ def _hung_up_by(ended: Ended, stretches: Sequence[_Stretch]) -> HungUpBy:
 
 
 def _hangup_reason(stretches: Sequence[_Stretch]) -> str:
-    if stretches and stretches[-1].instruction.get("op") == "hangup":
-        return str(stretches[-1].instruction.get("reason", ""))
+    """The reason that the flow gave for its hangup, whatever it cleaned up after it."""
+    for stretch in reversed(stretches):
+        if stretch.instruction.get("op") == "hangup" and (stretch.result or {}).get("kind") != "refused":
+            return str(stretch.instruction.get("reason", ""))
+        if stretch.instruction.get("op") != "set_attributes":
+            break
     return ""
 
 

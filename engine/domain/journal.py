@@ -6,15 +6,24 @@ is one entry and two engines that believe to own the same call find out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
 from engine.domain.call import CallFacts, JsonObject
 
 FORMAT = 1
-"""Version of the entries' format. An engine reads its own and the one before."""
+"""Version of the entries' format. An engine reads its own and those before, never one that it does not know."""
+
+
+class FormatUnknown(ValueError):
+    """A newer version of the engine wrote the journal; `format` is its format's version."""
+
+    def __init__(self, format: int) -> None:
+        super().__init__(f"the journal has format {format}, this engine reads {FORMAT} and older")
+        self.format = format
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class Entry:
 
 
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(Entry)
+_FIRST: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def encode(entry: Entry) -> bytes:
@@ -114,3 +124,18 @@ def encode(entry: Entry) -> bytes:
 def decode(line: bytes | str) -> Entry:
     """The entry of one line. Raises `pydantic.ValidationError` when it is none."""
     return _ADAPTER.validate_json(line)
+
+
+def read(lines: Iterable[bytes | str]) -> list[Entry]:
+    """The entries of a journal's lines. Raises FormatUnknown, `pydantic.ValidationError` for a line that is none.
+
+    The format is looked at first: entries of a newer one may have a form or a kind that is not known here.
+    """
+    lines = list(lines)
+    if lines:
+        found = _FIRST.validate_json(lines[0])
+        event = found.get("event")
+        written = event.get("format") if isinstance(event, dict) else None
+        if isinstance(written, int) and written > FORMAT:
+            raise FormatUnknown(written)
+    return [decode(line) for line in lines]

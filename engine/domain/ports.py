@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -17,3 +20,14 @@ class Ids(Protocol):
 
     def new(self) -> str:
         """A UUID in its canonical text form."""
+
+
+class Offload(Protocol):
+    """Runs the disk's work and returns its result: gevent's thread pool, so that a slow disk holds up no other call."""
+
+    def __call__(self, work: Callable[[], T]) -> T: ...
+
+
+def at_once(work: Callable[[], T]) -> T:
+    """`Offload` that does the work here and now."""
+    return work()

@@ -6,8 +6,9 @@ Everything that the switch says about the caller is hostile until it went throug
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
-from dialplan.numbers import NumberKind, normalise
+from dialplan.numbers import Number, NumberKind, normalise
 from dialplan.routes import RecordingPolicy, Route, RouteTable
 from engine.domain.call import CallFacts
 from engine.domain.ports import Clock
@@ -15,6 +16,8 @@ from engine.domain.routing import NumberRoute, RoutingSnapshot
 from engine.switch.port import ChannelInfo
 
 NAME_LIMIT = 80
+NUMBERS_KEPT = 4096
+"""How many numbers are kept with what was made of them: it takes longer than all the rest of an admission."""
 
 
 class Admission:
@@ -38,6 +41,9 @@ class Admission:
         self._country = country
         self._language = language
         self._table: tuple[int, RouteTable, dict[str, NumberRoute]] | None = None
+        self._kept = lru_cache(NUMBERS_KEPT)(normalise)
+        self._found: dict[str, NumberRoute | None] = {}
+        """Routes of the numbers that were called since the routing data last changed."""
 
     def admit(self, info: ChannelInfo) -> CallFacts:
         """The call's facts. `flow` is empty when no route leads anywhere; the session then refuses the call."""
@@ -47,8 +53,8 @@ class Admission:
             self._refresh()
             snapshot = self._snapshot()
             route = self._route(snapshot, info.did)
-        did = normalise(info.did, self._country)
-        ani = normalise("anonymous" if info.privacy else info.ani, self._country)
+        did = self._normalised(info.did)
+        ani = self._normalised("anonymous" if info.privacy else info.ani)
         flow = route.flow if route else ""
         version = snapshot.active_flows.get(flow, "")
         return CallFacts(
@@ -71,13 +77,22 @@ class Admission:
             started_ms=self._clock.now_ms(),
         )
 
+    def _normalised(self, raw: str) -> Number:
+        # what is longer is no number, and would only let a caller fill our memory
+        return (self._kept if len(raw) <= NAME_LIMIT else normalise)(raw, self._country)
+
     def _route(self, snapshot: RoutingSnapshot, did: str) -> NumberRoute | None:
         if self._table is None or self._table[0] != snapshot.version:
             table = RouteTable([_as_route(number) for number in snapshot.numbers], self._country)
             self._table = (snapshot.version, table, {number.pattern: number for number in snapshot.numbers})
-        _, table, numbers = self._table
-        found = table.find(did)
-        return numbers[found.pattern] if found else None
+            self._found.clear()
+        if did not in self._found:
+            _, table, numbers = self._table
+            found = table.find(did)
+            if len(self._found) >= NUMBERS_KEPT or len(did) > NAME_LIMIT:
+                return numbers[found.pattern] if found else None
+            self._found[did] = numbers[found.pattern] if found else None
+        return self._found[did]
 
 
 def printable(text: str, limit: int = NAME_LIMIT) -> str:

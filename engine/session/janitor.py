@@ -1,7 +1,9 @@
-"""Closes the calls of engines that never came back, from the journal and the switch, so that each call has its record.
+"""Sees to the calls of engines that died, from the journal and the switch: none is forgotten, each has its record.
 
-A call is orphaned when its journal is open and no engine holds it: its engine died while the call was in conversation
-(the switch keeps it up without us) and the caller hung up before anybody took it up again.
+A call is orphaned when its journal is open and no engine holds it. One that is over is closed: its engine died while
+the call was in conversation, which the switch keeps up without us, and the caller hung up before anybody took it up
+again. One that lives usually comes by itself, when its conversation or its prompt ends; but a prompt may be long, and
+a channel may wait for an engine that is gone. So it is fetched, unless it is in conversation.
 """
 
 from __future__ import annotations
@@ -25,12 +27,18 @@ log = logging.getLogger(__name__)
 
 FORGOTTEN_MS = 4 * 3600 * 1000
 """An orphan whose switch can't be asked is closed when nothing was heard of it for as long as a call may last."""
+LONELY_MS = 2_500
+"""How long a call must have been an orphan before it is fetched: an engine's sign of life comes every two seconds, and
+after an outage of Redis all of them are missing for a moment."""
+CLOSING_S = 60
+FETCHING_S = 15
+"""A fetched call is with an engine within a second, or in the dialplan's rounds, which another fetch would cut short."""
 REMEMBER_MS = 60_000
 """How long a hangup that belongs to another engine's call is kept, until that engine proves to live or to be dead."""
 
 
 class Janitor:
-    """One greenlet an engine. `controls` by the switch's name."""
+    """One greenlet an engine. `controls` by the switch's name; `entry` is where fetched calls are sent."""
 
     def __init__(
         self,
@@ -41,6 +49,7 @@ class Janitor:
         controls: Mapping[str, Control],
         clock: Clock,
         conversations: Conversations,
+        entry: str,
         every_s: float = 3.0,
     ) -> None:
         self._engine = engine
@@ -50,7 +59,9 @@ class Janitor:
         self._controls = controls
         self._clock = clock
         self._conversations = conversations
+        self._entry = entry
         self._every_s = every_s
+        self._lonely_since: dict[str, int] = {}
         self._wake = Event()
         self._ends: dict[str, tuple[int, ChannelEnd]] = {}
         for control in controls.values():
@@ -64,14 +75,16 @@ class Janitor:
             self._guarded(self.sweep)
 
     def sweep(self) -> int:
-        """Close every orphaned call; how many there were. One that can't be closed does not keep others from it."""
+        """Close or fetch every orphan; how many were closed. One that can't be closed does not keep others from it."""
         self._forget_old_ends()
         closed = 0
+        lonely, self._lonely_since = self._lonely_since, {}
         for call_id, owner in self._journal.open_calls().items():
             if call_id in self._register:
                 continue
             if owner != self._engine and self._journal.engine_lives(owner):
                 continue
+            self._lonely_since[call_id] = lonely.get(call_id, self._clock.now_ms())
             try:
                 closed += self._look_at(call_id)
             except (JournalBroken, ValueError) as broken:
@@ -96,7 +109,10 @@ class Janitor:
             return 0
         call = CallLog(call_id, self._journal, self._clock, entries)
         end = self._end_of(call)
-        if end is None or not self._journal.may_close(call_id):
+        if end is None:
+            self._fetch(call)
+            return 0
+        if not self._journal.claim("closing", call_id, CLOSING_S):
             return 0
         if not call.ended:
             note_bridge(call, end.variables.get("last_bridge_to", ""))
@@ -104,6 +120,19 @@ class Janitor:
             log.warning("call %s: closed after its engine's death, cause %s", call_id, end.cause)
         end_call(call, end, self._outbox)
         return 1
+
+    def _fetch(self, call: CallLog) -> None:
+        control = self._control(call.facts.switch)
+        lonely_ms = self._clock.now_ms() - self._lonely_since[call.call_id]
+        if control is None or call.ended or lonely_ms < LONELY_MS:
+            return
+        if not self._journal.claim("fetching", call.call_id, FETCHING_S):
+            return
+        try:
+            if control.fetch(call.call_id, self._entry):
+                log.warning("call %s: fetched after its engine's death", call.call_id)
+        except SwitchError as error:
+            log.info("orphan %s: not fetched now: %s", call.call_id, error)
 
     def _end_of(self, call: CallLog) -> ChannelEnd | None:
         """How the call ended; None when it lives, or when its switch can't be asked."""

@@ -1,10 +1,15 @@
 """The journal of live calls: written in batches to a Redis stream per call, and to a local file while Redis is away.
 
+While Redis is away, hung or refuses, nobody waits for it: one greenlet asks it now and then, all others go straight to
+the file. When it answers again, that greenlet joins up what the file has, call by call, while the file is still
+written; the last step is the writer's, and Redis has everything.
+
 Keys in Redis:
     cw:journal:<call_id>   stream; the id of entry n is `n-0`, its field `e` the entry as JSON
     cw:open                hash call_id → name of the engine that holds the call
-    cw:engine:<name>       exists while that engine lives (expires)
+    cw:engine:<name>       process and version; exists while that engine lives (expires)
     cw:closing:<call_id>   held by the engine that closes a call found orphaned (expires)
+    cw:fetching:<call_id>  held by the engine that has sent such a call through the entry again (expires)
 
 An entry's number is its id in the stream, so writing it twice is harmless, and two engines that both believe to hold
 a call find out: the slower one is told (`on_conflict`) and lets go.
@@ -12,29 +17,43 @@ a call find out: the slower one is told (`on_conflict`) and lets go.
 
 from __future__ import annotations
 
-import json
+import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol, cast
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import metadata
+from typing import Any, Protocol, TypeVar, cast
 
 import gevent
 import redis
 from gevent.event import AsyncResult, Event
 
-from engine.domain.journal import Entry, decode, encode
+from engine.domain.journal import Entry, FormatUnknown, encode, read
+from engine.session import journal_scripts as scripts
+from engine.session.fallback import Command, FallbackFile, Kept
 
 log = logging.getLogger(__name__)
 
-BATCH_MS = 10
-"""An entry waits at most this long for others to share a round trip with (the design allows 20)."""
+_VERSION = metadata.version("callwright")
+
+T = TypeVar("T")
+
+BATCH_MS = 20
+"""An entry waits at most this long for others to share a round trip with: all that the design allows."""
+PROBE_FIRST_S = 0.1
+PROBE_MOST_S = 2.0
+"""Pauses between two questions to a Redis that is away: each twice as long as the one before."""
+JOIN_AT_ONCE = 200
+"""Calls that are joined up in one round trip."""
+_SILENT = (redis.ConnectionError, redis.TimeoutError)
+"""Redis did not answer; everything else is an answer, if not the one that we want."""
 KEEP_CLOSED_S = 24 * 3600
 """How long the journal of a call that has ended stays in Redis; its copy for good is in PostgreSQL."""
 
 
 class JournalUnavailable(Exception):
-    """Neither Redis nor the local file can be read or written; `str` says which and why."""
+    """The journal can't be read or written here and now; `str` says why."""
 
 
 class Journal(Protocol):
@@ -59,42 +78,8 @@ class Journal(Protocol):
         """call_id → engine, for every call not closed. Raises JournalUnavailable."""
 
     def engine_lives(self, engine: str) -> bool: ...
-    def may_close(self, call_id: str) -> bool:
-        """True for exactly one engine among those that ask within a minute."""
-
-
-class FallbackFile:
-    """One file of JSON lines, synced to disk at every batch, for the time that Redis is away."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(self, lines: list[bytes]) -> None:
-        with self.path.open("ab") as file:
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> list[list[str]]:
-        """All commands kept, oldest first. A last line that was cut off by a crash is left out."""
-        if not self.path.exists():
-            return []
-        commands = []
-        for line in self.path.read_bytes().split(b"\n"):
-            try:
-                commands.append(json.loads(line))
-            except ValueError:
-                if line.strip():
-                    log.warning("journal file %s: a line that is cut off was left out", self.path)
-        return commands
-
-    def clear(self) -> None:
-        self.path.unlink(missing_ok=True)
-
-
-Command = tuple[str, ...]
-"""`("add", call_id, n, entry)`, `("hold", call_id)`, `("close", call_id)`: plain text, fit for the local file too."""
+    def claim(self, what: str, call_id: str, for_s: int) -> bool:
+        """True for exactly one engine among those that ask within that time to do this with an orphan."""
 
 
 class RedisJournal:
@@ -121,25 +106,33 @@ class RedisJournal:
         self._queue: list[Command] = []
         self._barriers: list[AsyncResult] = []
         self._wake = Event()
-        self._away = bool(fallback.read())
+        self._away = bool(fallback)
+        self._answers = True
+        """Redis can be read, though it may refuse to write (out of memory, a replica)."""
+        self._returning = False
+        """The greenlet that asks has joined up nearly all: the rest is the writer's."""
+        self._went = Event()
+        self._here = Event()
+        if not self._away:
+            self._here.set()
+        self._others_count_from_s = 0.0
         self._greenlets = [gevent.spawn(self._write_for_ever), gevent.spawn(self._heartbeat)]
 
     def load(self, call_id: str) -> list[Entry]:
-        entries: dict[int, Entry] = {}
+        kept = self._file.calls.get(call_id)
+        lines: dict[int, bytes | str] = dict(kept.entries) if kept else {}
+        if self._answers:
+            try:
+                for number, fields in cast("list[Any]", self._redis.xrange(f"cw:journal:{call_id}")):
+                    lines.setdefault(int(number.partition(b"-")[0]), fields[b"e"])
+            except redis.RedisError as error:
+                self._gone(error)
+        if sorted(lines) != list(range(1, len(lines) + 1)):
+            raise JournalUnavailable(f"only entries {sorted(lines)} of the call can be read now")
         try:
-            for _, fields in cast("list[Any]", self._redis.xrange(f"cw:journal:{call_id}")):
-                entry = decode(fields[b"e"])
-                entries[entry.n] = entry
-        except redis.RedisError as error:
-            if not self._away:
-                raise JournalUnavailable(f"redis: {error}") from error
-        for command in self._file.read() if self._away else ():
-            if command[0] == "add" and command[1] == call_id:
-                entry = decode(command[3])
-                entries.setdefault(entry.n, entry)
-        if sorted(entries) != list(range(1, len(entries) + 1)):
-            raise JournalUnavailable(f"only entries {sorted(entries)} of the call can be read now")
-        return [entries[n] for n in sorted(entries)]
+            return read([lines[n] for n in sorted(lines)])
+        except FormatUnknown as unknown:
+            raise JournalUnavailable(f"{unknown}: the call is left to an engine of the newer version") from unknown
 
     def append(self, call_id: str, entry: Entry) -> None:
         self._put(("add", call_id, str(entry.n), encode(entry).decode()))
@@ -165,22 +158,26 @@ class RedisJournal:
             raise JournalUnavailable(f"not written within {timeout_s:g} s") from None
 
     def open_calls(self) -> Mapping[str, str]:
-        try:
-            held = cast("dict[bytes, bytes]", self._redis.hgetall("cw:open"))
-            return {call.decode(): engine.decode() for call, engine in held.items()}
-        except redis.RedisError as error:
-            raise JournalUnavailable(f"redis: {error}") from error
+        held = self._asked(lambda: cast("dict[bytes, bytes]", self._redis.hgetall("cw:open")))
+        return {call.decode(): engine.decode() for call, engine in held.items()}
 
     def engine_lives(self, engine: str) -> bool:
-        try:
-            return bool(self._redis.exists(f"cw:engine:{engine}"))
-        except redis.RedisError as error:
-            raise JournalUnavailable(f"redis: {error}") from error
+        # After an outage of Redis the signs of life of all engines are gone, until each has found out that it is over.
+        if self._away or time.monotonic() < self._others_count_from_s:
+            return True
+        return self._asked(lambda: bool(self._redis.exists(f"cw:engine:{engine}")))
 
-    def may_close(self, call_id: str) -> bool:
+    def claim(self, what: str, call_id: str, for_s: int) -> bool:
+        return self._asked(lambda: bool(self._redis.set(f"cw:{what}:{call_id}", self._engine, nx=True, ex=for_s)))
+
+    def _asked(self, question: Callable[[], T]) -> T:
+        if not self._answers:
+            raise JournalUnavailable("redis is away")
         try:
-            return bool(self._redis.set(f"cw:closing:{call_id}", self._engine, nx=True, ex=60))
+            return question()
         except redis.RedisError as error:
+            if isinstance(error, _SILENT):
+                self._gone(error)
             raise JournalUnavailable(f"redis: {error}") from error
 
     @property
@@ -188,24 +185,84 @@ class RedisJournal:
         """Redis can't be reached; entries go to the local file."""
         return self._away
 
+    def wait_here(self, timeout_s: float) -> bool:
+        """Wait until Redis has everything; False when the time is over."""
+        return bool(self._here.wait(timeout_s))
+
     def stop(self) -> None:
         """Write what is left and stop. The engine's sign of life ends at once, so that others may take over."""
         self.flush()
         gevent.killall(self._greenlets)
         try:
-            self._redis.delete(f"cw:engine:{self._engine}")
-        except redis.RedisError as error:
+            self._asked(lambda: self._redis.delete(f"cw:engine:{self._engine}"))
+        except JournalUnavailable as error:
             log.info("journal: sign of life not taken back: %s", error)
 
+    # Redis goes away and comes back
+
+    def _gone(self, error: redis.RedisError) -> None:
+        # Out of memory, a replica, loading: whatever Redis says instead of writing, it is away for us.
+        if not self._away:
+            log.warning("journal: redis is away (%s), writing to %s", error, self._file.path)
+        self._away, self._returning = True, False
+        self._answers = not isinstance(error, _SILENT)
+        self._here.clear()
+        self._went.set()
+
     def _heartbeat(self) -> None:
+        """The sign of life; while Redis is away, also what asks after it and joins up the file."""
+        pause_s = PROBE_FIRST_S
         while True:
+            self._went.clear()
             try:
-                self._redis.set(f"cw:engine:{self._engine}", str(os.getpid()), ex=self._alive_s)
-                if self._away:
-                    self._wake.set()
+                self._redis.set(f"cw:engine:{self._engine}", f"{os.getpid()} {_VERSION}", ex=self._alive_s)
+                self._answers = True
+                if self._away and not self._returning:
+                    self._join_up()
             except redis.RedisError as error:
-                log.warning("journal: no sign of life written: %s", error)
-            gevent.sleep(self._alive_s / 3)
+                self._gone(error)
+            except Exception:
+                # Without signs of life other engines would take our calls for orphans.
+                log.exception("journal: fault while asking redis; going on")
+            if self._away:
+                gevent.sleep(pause_s)
+                pause_s = min(pause_s * 2, PROBE_MOST_S)
+            else:
+                pause_s = PROBE_FIRST_S
+                self._went.wait(self._alive_s / 3)
+
+    def _join_up(self) -> None:
+        while len(self._file.calls) > JOIN_AT_ONCE:
+            self._join(dict(itertools.islice(self._file.calls.items(), JOIN_AT_ONCE)))
+        self._returning = True
+        self._wake.set()
+
+    def _join_rest(self) -> None:
+        """The last step of the return: nothing else is written meanwhile. Raises RedisError."""
+        self._join(dict(self._file.calls))
+        self._file.clear()
+        self._away = self._returning = False
+        self._others_count_from_s = time.monotonic() + self._alive_s
+        self._here.set()
+        log.info("journal: redis is back and has what was in the local file")
+
+    def _join(self, calls: Mapping[str, Kept]) -> None:
+        """Bring what the file has of these calls to Redis. Raises RedisError; doing it again changes nothing."""
+        sent = {call_id: Kept(dict(kept.entries), kept.held, kept.closed) for call_id, kept in calls.items()}
+        pipe = self._redis.pipeline(transaction=False)
+        for call_id, kept in sent.items():
+            keys = (f"cw:journal:{call_id}", "cw:open", call_id, self._engine)
+            if kept.closed:
+                pipe.eval(scripts.CLOSE_OURS, 2, *keys, KEEP_CLOSED_S)
+            else:
+                entries = (part for n in sorted(kept.entries) for part in (n, kept.entries[n]))
+                pipe.eval(scripts.JOIN, 2, *keys, "hold" if kept.held else "", *entries)
+        for (call_id, kept), answer in zip(sent.items(), self._answers_of(pipe), strict=True):
+            self._file.joined(call_id, kept)
+            if not kept.closed and answer != b"ok":
+                self._refused(call_id, str(answer))
+
+    # Writing
 
     def _write_for_ever(self) -> None:
         while True:
@@ -232,47 +289,48 @@ class RedisJournal:
 
     def _write(self, batch: list[Command]) -> None:
         try:
-            if self._away:
-                kept = [tuple(command) for command in self._file.read()]
-                self._send(kept)
-                self._file.clear()
-                self._away = False
-                log.info("journal: redis is back, %d entries from the local file joined up", len(kept))
-            self._send(batch)
-        except redis.RedisError as error:
-            # Out of memory, a replica, loading: whatever Redis says instead of writing, it is away for us.
+            if self._returning:
+                self._join_rest()
             if not self._away:
-                log.warning("journal: redis is away (%s), writing to %s", error, self._file.path)
-            self._away = True
-            self._file.write([json.dumps(command).encode() for command in batch])
+                self._send(batch)
+                return
+        except redis.RedisError as error:
+            self._gone(error)
+        if kept := [command for command in batch if self._is_ours(command)]:
+            self._file.write(kept)
+
+    def _is_ours(self, command: Command) -> bool:
+        return command[0] == "hold" or command[1] not in self._lost
 
     def _send(self, batch: list[Command]) -> None:
         """Write the commands in their order, entries of one call in one step. Raises RedisError: nothing is lost then,
         for what was written already may be written again.
         """
-        if not batch:
-            self._redis.ping()
+        steps = list(_steps(command for command in batch if self._is_ours(command)))
+        if not steps:
             return
-        steps = [step for step in _steps(batch) if step[0] == "hold" or step[1] not in self._lost]
         pipe = self._redis.pipeline(transaction=False)
         for kind, call_id, entries in steps:
             self._queue_step(pipe, kind, call_id, entries)
+        for (kind, call_id, _), answer in zip(steps, self._answers_of(pipe), strict=True):
+            if kind == "add" and answer != b"ok":
+                self._refused(call_id, str(answer))
+
+    def _answers_of(self, pipe: redis.client.Pipeline) -> list[Any]:
         answers = pipe.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        for (kind, call_id, _), answer in zip(steps, answers, strict=True):
-            if kind == "add" and answer != b"ok":
-                self._refused(call_id, str(answer))
+        return answers
 
     def _queue_step(self, pipe: redis.client.Pipeline, kind: str, call_id: str, entries: list[tuple[str, str]]) -> None:
         stream = f"cw:journal:{call_id}"
         if kind == "add":
-            pipe.eval(_ADD, 1, stream, *(part for entry in entries for part in entry))
+            pipe.eval(scripts.ADD, 1, stream, *(part for entry in entries for part in entry))
         elif kind == "hold":
             pipe.hset("cw:open", call_id, self._engine)
         else:
-            pipe.eval(_CLOSE, 2, stream, "cw:open", call_id, KEEP_CLOSED_S)
+            pipe.eval(scripts.CLOSE, 2, stream, "cw:open", call_id, KEEP_CLOSED_S)
 
     def _refused(self, call_id: str, answer: str) -> None:
         """The stream is not what this engine believes. What else it has for this call must not be written either."""
@@ -285,7 +343,7 @@ class RedisJournal:
         self._on_conflict(call_id)
 
 
-def _steps(batch: list[Command]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+def _steps(batch: Iterable[Command]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """The batch as steps (kind, call, entries): what a call has in it between two other commands comes together."""
     open_adds: dict[str, list[tuple[str, str]]] = {}
     steps: list[tuple[str, str, list[tuple[str, str]]]] = []
@@ -300,28 +358,3 @@ def _steps(batch: list[Command]) -> Iterator[tuple[str, str, list[tuple[str, str
             open_adds[call_id] = [(command[2], command[3])]
             steps.append((kind, call_id, open_adds[call_id]))
     yield from steps
-
-
-_ADD = """
-local length = redis.call('XLEN', KEYS[1])
-local first = tonumber(ARGV[1])
-if first > length + 1 then return 'gap' end
-for i = 1, #ARGV, 2 do
-  if tonumber(ARGV[i]) <= length then
-    local there = redis.call('XRANGE', KEYS[1], ARGV[i] .. '-0', ARGV[i] .. '-0')[1]
-    if not there or there[2][2] ~= ARGV[i + 1] then return 'conflict' end
-  end
-end
-for i = 1, #ARGV, 2 do
-  if tonumber(ARGV[i]) > length then
-    redis.call('XADD', KEYS[1], ARGV[i] .. '-0', 'e', ARGV[i + 1])
-  end
-end
-return 'ok'
-"""
-"""All of a call's entries or none: an entry that is there with another content was written by another engine."""
-
-_CLOSE = """
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return redis.call('HDEL', KEYS[2], ARGV[1])
-"""

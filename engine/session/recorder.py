@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from engine.domain.journal import RecordingEvent
 from engine.domain.ports import Ids
@@ -44,17 +45,23 @@ class Recorder:
         """Start recording both directions; one that runs already goes on. False when the switch will not record: the
         call goes on all the same, and the journal says that there is no recording.
         """
-        if log.recording() is not None:
-            return True
-        recording = self._ids.new()
-        path = str(self._directory / f"{recording}.flac")
-        log.add(RecordingEvent(recording, "started", path))
+        running = log.recording()
+        refusal: Literal["failed", "stopped"]
+        if running is None:
+            recording = self._ids.new()
+            running = RecordingEvent(recording, "started", str(self._directory / f"{recording}.flac"))
+            log.add(running)
+            refusal = "failed"
+        else:
+            # The engine may have died between this entry and the command. The switch takes the command for a recording
+            # that runs and does nothing (measured).
+            refusal = "stopped"
         self._announce(self._named(rows_of(log.entries)[-1], log.facts.snapshot))
         try:
-            channel.start_recording(path)
+            channel.start_recording(running.path)
         except NOT_DONE as refused:
             logger.error("call %s: not recorded: %s", log.call_id, refused)
-            log.add(RecordingEvent(recording, "failed", path))
+            log.add(replace(running, event=refusal))
             return False
         return True
 

@@ -108,6 +108,10 @@ class Session:
             self.log.add(Started(facts))
         self._tools.journal.hold(self.call_id)
         self.log.add(Attached(self._services.engine, self.channel.info.attempt))
+        if entries and self._entries is None:
+            # Another engine may still have the call in conversation. It must find out before it hears the hangup that
+            # the flow may ask for next, and writes the end of a call that is not its own any more.
+            self.log.flush()
         try:
             self._drive(self.log.facts)
         except ChannelGone as gone:

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, insert, select, tuple_
+from sqlalchemy import Select, Text, bindparam, cast, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -18,9 +19,10 @@ from engine.domain.call import CallRecord, CallResult, HungUpBy, JsonObject, Leg
 from engine.domain.journal import Entry, decode, encode
 from engine.domain.recording import RecordingRow, rows_of
 from engine.store import recordings as recording_rows
+from engine.store.columns import dump_json
 from engine.store.database import Database
 from engine.store.errors import BadData
-from engine.store.models import Call, CallJournal, CallLeg, CallVisit
+from engine.store.models import Base, Call, CallJournal, CallLeg, CallVisit
 
 log = logging.getLogger(__name__)
 
@@ -68,20 +70,16 @@ class CallStore:
         The rows of its recordings are brought up to what the journal says, and to `recordings`. Writing the same call
         again changes nothing. Raises `StoreUnavailable`, `BadData`.
         """
-        entries = _decoded(journal)
-        row = _call_row(record)
         with self._database.transaction() as session:
-            statement = upsert(Call).values(row).on_conflict_do_nothing().returning(Call.call_id)
-            if session.execute(statement).first() is None:
-                written = _compare(session, record.call_id, row["digest"])
-            else:
-                written = Written.NEW
-                _write_details(session, record, entries)
-            for recording in (*rows_of(entries), *recordings):
+            written = _write(session, [(record, _decoded(journal))])[0]
+            for recording in recordings:
                 recording_rows.merge(session, recording)
-        if written is Written.KEPT_FIRST:
-            log.error("call %s: a second, different record came; the first one was kept", record.call_id)
         return written
+
+    def write_all(self, calls: Sequence[tuple[CallRecord, Sequence[Entry]]]) -> Sequence[Written]:
+        """The same for several calls with their journals, in one transaction: all of them or none."""
+        with self._database.transaction() as session:
+            return _write(session, calls)
 
     def get(self, call_id: str) -> CallRecord | None:
         """The record of a call with its path and legs, or None."""
@@ -147,19 +145,49 @@ def _call_row(record: CallRecord) -> dict[str, Any]:
     }
 
 
+def _write(session: Session, calls: Sequence[tuple[CallRecord, Sequence[Entry]]]) -> list[Written]:
+    # Tables and not classes: the session would only look at each row once more before the same statement is sent.
+    connection = session.connection()
+    rows = [_call_row(record) for record, _ in calls]
+    fresh = set(connection.execute(_INSERT_CALLS, rows).scalars())
+    new = [call for call in calls if call[0].call_id in fresh]
+    for statement, details in (
+        (_INSERT_VISITS, [_visit_row(each.call_id, *visit) for each, _ in new for visit in enumerate(each.path)]),
+        (_INSERT_LEGS, [_leg_row(each.call_id, *leg) for each, _ in new for leg in enumerate(each.legs)]),
+        (_INSERT_JOURNALS, [{"of": each.call_id, "json": _as_json(entries)} for each, entries in new if entries]),
+    ):
+        if details:
+            connection.execute(statement, details)
+    for _, entries in calls:
+        for recording in rows_of(entries):
+            recording_rows.merge(session, recording)
+    return [
+        Written.NEW if row["call_id"] in fresh else _compare(session, row["call_id"], row["digest"]) for row in rows
+    ]
+
+
+_TABLES = Base.metadata.tables
+_CALLS = _TABLES[Call.__tablename__]
+_INSERT_CALLS = upsert(_CALLS).on_conflict_do_nothing().returning(_CALLS.c.call_id)
+_INSERT_VISITS = insert(_TABLES[CallVisit.__tablename__])
+_INSERT_LEGS = insert(_TABLES[CallLeg.__tablename__])
+_INSERT_JOURNALS = insert(_TABLES[CallJournal.__tablename__]).values(
+    call_id=bindparam("of"), entries=cast(bindparam("json", type_=Text), JSONB)
+)
+
+
+def _as_json(entries: Sequence[Entry]) -> str:
+    """The journal as the text of a JSON list. What jsonb does not hold is replaced, which hardly ever occurs."""
+    text = "[" + ",".join(encode(entry).decode() for entry in entries) + "]"
+    return dump_json(json.loads(text)) if "\\u0000" in text else text
+
+
 def _compare(session: Session, call_id: str, digest: str) -> Written:
     stored = session.scalar(select(Call.digest).where(Call.call_id == call_id))
-    return Written.SAME if stored == digest else Written.KEPT_FIRST
-
-
-def _write_details(session: Session, record: CallRecord, entries: Sequence[Entry]) -> None:
-    if record.path:
-        session.execute(insert(CallVisit), [_visit_row(record.call_id, *each) for each in enumerate(record.path)])
-    if record.legs:
-        session.execute(insert(CallLeg), [_leg_row(record.call_id, *each) for each in enumerate(record.legs)])
-    if entries:
-        as_json = [json.loads(encode(entry)) for entry in entries]
-        session.execute(insert(CallJournal).values(call_id=record.call_id, entries=as_json))
+    if stored == digest:
+        return Written.SAME
+    log.error("call %s: a second, different record came; the first one was kept", call_id)
+    return Written.KEPT_FIRST
 
 
 def _visit_row(call_id: str, position: int, visit: Visit) -> dict[str, Any]:

@@ -49,6 +49,11 @@ def head() -> str:
     return found
 
 
+def known() -> set[str]:
+    """All migrations of this program."""
+    return {each.revision for each in ScriptDirectory.from_config(configuration()).walk_revisions()}
+
+
 def current(connection: Connection) -> str | None:
     """The migration that the database stands at, None for an empty one."""
     # not by Alembic's own context, which logs two lines each time: this is asked by every look at the readiness

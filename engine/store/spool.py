@@ -20,15 +20,14 @@ import hashlib
 import itertools
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import quote, unquote
 
-log = logging.getLogger(__name__)
+from engine.domain.ports import Offload, at_once
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _HEADER = b"callwright-spool 1 "
 _NAME_MAX = 200
@@ -70,15 +69,11 @@ class Item:
     name: str
 
 
-def _at_once(work: Callable[[], T]) -> T:
-    return work()
-
-
 class Spool:
     """One process's spool.
 
     `wake_event` is set after each put. `offload` runs the disk's work and returns its result: an engine passes
-    gevent's thread pool (`hub.threadpool.apply`), so that a slow disk delays the one call and not all of them.
+    gevent's thread pool, so that a slow disk delays the one call and not all of them.
     """
 
     def __init__(
@@ -86,7 +81,7 @@ class Spool:
         directory: Path | str,
         *,
         wake_event: WakeEvent | None = None,
-        offload: Callable[[Callable[[], None]], None] = _at_once,
+        offload: Offload = at_once,
     ) -> None:
         self.directory = Path(directory)
         self.rejected_directory = self.directory / "rejected"
@@ -108,13 +103,13 @@ class Spool:
 
     def pending(self) -> list[Item]:
         """What waits, in the order in which it was put."""
-        found = (_item(name) for name in os.listdir(self.directory))
+        found = (_item(name) for name in self._offload(lambda: os.listdir(self.directory)))
         return sorted(item for item in found if item is not None)
 
     def read(self, item: Item) -> bytes:
         """The payload as it was put. Raises `SpoolDamaged`, `SpoolError`."""
         try:
-            content = (self.directory / item.name).read_bytes()
+            content = self._offload((self.directory / item.name).read_bytes)
         except OSError as error:
             raise SpoolError(f"{item.name}: {error.strerror}") from error
         header, _, payload = content.partition(b"\n")
@@ -125,19 +120,11 @@ class Spool:
     def done(self, item: Item) -> None:
         """The item was applied and goes."""
         # No fsync of the directory: should the item come back after a power cut, applying it again changes nothing.
-        (self.directory / item.name).unlink(missing_ok=True)
+        self._offload(lambda: (self.directory / item.name).unlink(missing_ok=True))
 
     def reject(self, item: Item, reason: str) -> Path:
         """Puts aside what can never be applied, with the reason beside it. Returns where it lies now."""
-        target = self.rejected_directory / item.name
-        os.replace(self.directory / item.name, target)
-        _sync_directory(self.rejected_directory)
-        try:
-            target.with_name(target.name + ".reason").write_text(reason + "\n", encoding="utf-8")
-        except OSError as error:
-            # the item itself is what counts; on a full disk the log alone says why
-            log.warning("spool: no reason written beside %s: %s", target.name, error)
-        return target
+        return self._offload(lambda: self._put_aside(item, reason))
 
     def requeue(self) -> int:
         """Puts all that was rejected back in line, after somebody removed the cause. Returns how many."""
@@ -169,6 +156,17 @@ class Spool:
             _remove(self.directory / item.name)
             kind = SpoolFull if error.errno in _FULL else SpoolError
             raise kind(f"{self.directory}: {error.strerror or error}") from error
+
+    def _put_aside(self, item: Item, reason: str) -> Path:
+        target = self.rejected_directory / item.name
+        os.replace(self.directory / item.name, target)
+        _sync_directory(self.rejected_directory)
+        try:
+            target.with_name(target.name + ".reason").write_text(reason + "\n", encoding="utf-8")
+        except OSError as error:
+            # the item itself is what counts; on a full disk the log alone says why
+            log.warning("spool: no reason written beside %s: %s", target.name, error)
+        return target
 
     def _take_lock(self) -> int:
         lock = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -224,6 +224,7 @@ class Connection:
         with contextlib.suppress(OSError):
             self._sock.shutdown(plain_socket.SHUT_RDWR)
         self._sock.close()
+        self._reader = FrameReader()  # half a frame must not stay in memory until the rest of the session goes
         self._out.clear()
         while self._unanswered:
             try:

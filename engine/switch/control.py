@@ -173,6 +173,12 @@ class SwitchControl:
     def exists(self, uuid: str) -> bool:
         return self._send(f"api uuid_exists {quoting.uuid(uuid)}").reply == "true"
 
+    def fetch(self, uuid: str, to: str) -> bool:
+        # `uuid_break` would be gentler, but it does not free a channel that waits for an engine that is gone.
+        if self._send(f"api uuid_getvar {quoting.uuid(uuid)} signal_bond").reply != "_undef_":
+            return False
+        return self._send(f"api uuid_transfer {uuid} {quoting.line(to.replace(':', ' '))}").reply.startswith("+OK")
+
     def channels(self) -> Sequence[str]:
         command = "api show channels as json"
         reply = self._send(command)
@@ -183,10 +189,6 @@ class SwitchControl:
             raise CommandRefused(command, quoting.visible(reply.reply[:200])) from None
 
     # Beyond the port
-
-    def interrupt(self, uuid: str) -> None:
-        """Stop what plays to a channel: a call whose engine died goes to the next at once, not at the prompt's end."""
-        self._send(f"api uuid_break {quoting.uuid(uuid)} all")
 
     def record(self, uuid: str, action: str, path: str) -> None:
         """`start`, `stop`, `mask`, `unmask` a recording of any channel, during a conversation for example."""

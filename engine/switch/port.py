@@ -245,6 +245,11 @@ class Control(Protocol):
 
     def exists(self, uuid: str) -> bool: ...
 
+    def fetch(self, uuid: str, to: str) -> bool:
+        """Send a channel whose engine is gone through the entry again (`<extension>:XML:<context>`), whatever plays
+        to it. False when there is nothing to fetch: it is gone, or in a conversation.
+        """
+
     def channels(self) -> Sequence[str]:
         """The uuids of all live channels."""
 

@@ -11,6 +11,7 @@ which names another engine. Simply closing the connection would leave it in sile
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import resource
 import time
@@ -37,6 +38,11 @@ MAX_SILENT = 1024
 PATIENCE_S = 1.0
 _DESCRIPTORS = 0.7
 """The part of the process's descriptors that connections without a first byte may take, however young they are."""
+MAX_UNNAMED = 1024
+"""Connections that have begun an answer to `connect` and not ended it; with more, the oldest is dropped. A switch's are
+so for a millisecond, and each may hold a part of a frame in memory."""
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_REMIND_S = 10.0
 _READ = 1
 
 
@@ -64,9 +70,22 @@ class _Greeted:
 class _Acceptor(StreamServer):  # type: ignore[misc]
     """Gives each connection to `greet`, without a greenlet for it."""
 
-    def __init__(self, listener: socket.socket, greet: Callable[[socket.socket, Any], None]) -> None:
+    def __init__(
+        self, listener: socket.socket, greet: Callable[[socket.socket, Any], None], make_room: Callable[[], bool]
+    ) -> None:
+        """`make_room` closes something when the process has no descriptor left; False when there is nothing."""
         super().__init__(listener, greet)
         self._greet = greet
+        self._make_room = make_room
+
+    def do_read(self) -> Any:
+        """The next connection. What is raised makes gevent pause, up to a second: accepting never spins or ends."""
+        while True:
+            try:
+                return super().do_read()
+            except OSError as fault:
+                if fault.errno not in _NO_DESCRIPTORS or not self._make_room():
+                    raise
 
     def do_handle(self, sock: socket.socket, address: Any) -> None:
         self._greet(sock, address)
@@ -96,6 +115,9 @@ class OutboundServer:
         self._sessions = sessions
         self._silent: dict[_Greeted, None] = {}
         """Connections without a first byte, the oldest first."""
+        self._unnamed: dict[OutboundSession, None] = {}
+        """Connections that have said something, but not yet which call they are; the oldest first."""
+        self._reminded_s = -_REMIND_S
         self._most_silent = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * _DESCRIPTORS)
         self._active = 0
         self.refused = 0
@@ -125,7 +147,7 @@ class OutboundServer:
         except OSError:
             listener.close()
             raise
-        self._server = _Acceptor(listener, self._greet)
+        self._server = _Acceptor(listener, self._greet, self._make_room)
         self._server.start()
         self._sweeper = gevent.spawn(self._sweep)
 
@@ -138,8 +160,9 @@ class OutboundServer:
         if self._server is None or self._server.closed:
             return
         self._server.stop_accepting()
-        while (accepted := self._server.do_read()) is not None:
-            self._server.do_handle(*accepted)
+        with contextlib.suppress(OSError):
+            while (accepted := self._server.do_read()) is not None:
+                self._server.do_handle(*accepted)
         self._server.close()
 
     def close(self) -> None:
@@ -183,6 +206,26 @@ class OutboundServer:
         del self._silent[oldest]
         oldest.drop()
 
+    def _make_room(self) -> bool:
+        if time.monotonic() - self._reminded_s > _REMIND_S:
+            self._reminded_s = time.monotonic()
+            log.warning(
+                "no descriptor left for a new connection (%d are silent); raise the limit (LimitNOFILE)",
+                len(self._silent),
+            )
+        if self._silent:
+            self._drop_oldest()
+        elif self._unnamed:
+            self._drop_oldest_unnamed()
+        else:
+            return False
+        return True
+
+    def _drop_oldest_unnamed(self) -> None:
+        oldest = next(iter(self._unnamed))
+        del self._unnamed[oldest]
+        oldest.abort("too many connections that name no call")
+
     def _sweep(self) -> None:
         """Drop who has been silent for too long."""
         while True:
@@ -196,11 +239,16 @@ class OutboundServer:
 
     def _serve(self, sock: socket.socket, address: Any) -> None:
         session = OutboundSession(address, sock, deadline_s=self._connect_deadline_s)
+        self._unnamed[session] = None
+        if len(self._unnamed) > MAX_UNNAMED:
+            self._drop_oldest_unnamed()
         try:
             channel = self._connected(session)
+            self._unnamed.pop(session, None)
             if channel is not None:
                 self._run(session, channel)
         finally:
+            self._unnamed.pop(session, None)
             if session.connected_frame is not None:
                 session.stop()
             session.abort("not a call")

@@ -66,3 +66,9 @@ async def hupall(switch: Switch, arguments: str) -> str:
             channel.hangup(cause)
     await asyncio.sleep(0)
     return f"+OK hangup all channels with cause {cause}\n"
+
+
+@command("sched_del")
+async def sched_del(switch: Switch, arguments: str) -> str:
+    """`<number>|<group>`: take back what is scheduled; the group of a channel is its uuid."""
+    return f"+OK Deleted: {switch.schedule.cancel(arguments)}\n" if arguments else "-ERR Invalid syntax\n"

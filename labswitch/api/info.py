@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from lxml import etree
+
 from labswitch import config
 from labswitch.api import command
 from labswitch.cdr import stamp
@@ -147,10 +149,12 @@ def _row(channel: Channel) -> dict[str, str]:
 
 @command("sofia")
 async def sofia(switch: Switch, arguments: str) -> str:
-    """`status [profile <name> [reg]]`."""
+    """`status [profile <name> [reg]]`, `xmlstatus gateway`."""
     words = arguments.split()
     if words[:2] == ["status", "profile"] and len(words) > 2:
         return _profile_status(switch, words[2])
+    if words[:2] == ["xmlstatus", "gateway"]:
+        return _gateways_status(switch)
     if words[:1] != ["status"]:
         return "+OK\n"
     line = "=" * 97
@@ -165,6 +169,19 @@ async def sofia(switch: Switch, arguments: str) -> str:
     return "\n".join([*rows, line, f"{len(switch.config.profiles)} profiles 0 aliases", f"{gateways} gateways", ""])
 
 
+def _gateways_status(switch: Switch) -> str:
+    """Trunks do not register here and are not pinged: each is there and up."""
+    gateways = etree.Element("gateways")
+    for profile in switch.config.profiles.values():
+        for each in profile.gateways:
+            gateway = etree.SubElement(gateways, "gateway")
+            values = {"name": each.name, "profile": profile.name, "proxy": f"sip:{each.proxy}", "state": "NOREG"}
+            for name, value in (values | {"status": "UP"}).items():
+                etree.SubElement(gateway, name).text = value
+    text = etree.tostring(gateways, encoding="unicode", pretty_print=True)
+    return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n{text}'
+
+
 def _profile_status(switch: Switch, name: str) -> str:
     profile = switch.config.profiles.get(name)
     if profile is None:
@@ -173,6 +190,7 @@ def _profile_status(switch: Switch, name: str) -> str:
         f"Name             \t{name}",
         f"SIP-IP           \t{profile.sip_ip}",
         f"Context          \t{profile.context}",
+        f"CODECS IN        \t{profile.params.get('inbound-codec-prefs', '')}",
     ]
     for user, contact in switch.registrations(name).items():
         found += [f"User:       \t{user}", f"Contact:    \t{contact}", "Status:     \tRegistered(UDP)"]

@@ -85,6 +85,30 @@ async def transfer_app(channel: Channel, data: str) -> None:
         transfer(channel, words[0], *words[1:3])
 
 
+@app("sched_transfer")
+async def sched_transfer(channel: Channel, data: str) -> None:
+    """`[+]<seconds> <extension> [XML] [<context>]`: transfer later, `+` from now, else at that time since 1970."""
+    words = data.split()
+    when = words[0].removeprefix("+") if words else ""
+    if len(words) < 2 or not when.isdigit():
+        log.error("sched_transfer %s: not a time and an extension", data)
+        return
+    after_s = int(when) if data.startswith("+") else int(when) - channel.switch.clock.now_us() / 1e6
+
+    def due() -> None:
+        if channel.up:
+            transfer(channel, *words[1:4])
+
+    number = channel.switch.schedule.add(after_s, channel.uuid, due)
+    channel.set("last_sched_id", str(number))
+
+
+@app("sched_cancel")
+async def sched_cancel(channel: Channel, data: str) -> None:
+    """`[<number>|<group>]`: take back what is scheduled; without an argument everything of this channel."""
+    channel.switch.schedule.cancel(data or channel.uuid)
+
+
 @app("log", after_hangup=True)
 async def log_app(channel: Channel, data: str) -> None:
     """`<level> <text>`, or only text."""

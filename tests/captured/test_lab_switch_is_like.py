@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
 from labswitch.controller import Controller
 from labswitch.virtual import Behaviour, VirtualParty, virtual_run
-from tests.captured.conversation import Turn, conversation
+from tests.captured.conversation import DATA, Turn, conversation
 from tests.captured.likeness import Names, Said, differences, of_capture, of_lab
 from tests.captured.replay import SRV, Stage, play_engine, prepare
 
@@ -345,3 +346,8 @@ def test_a_call_that_is_cancelled_when_it_is_gone_already(tmp_path: Path) -> Non
 
 def test_a_wrong_password(tmp_path: Path) -> None:
     compare_control(tmp_path, "control_wrong_password", 1)
+
+
+def test_every_capture_is_compared() -> None:
+    told = set(re.findall(r'"(\w+)"', Path(__file__).read_text(encoding="utf-8")))
+    assert {path.stem for path in DATA.glob("*.esl")} - told == set()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 import soundfile
 
 from callwright.client import Client, path
@@ -20,11 +21,17 @@ from callwright.local.provision import provision
 from callwright.local.stack import Stack, SwitchKind
 from labswitch.phone import Behaviour, Phone
 from labswitch.phone_call import PhoneCall
+from tests.sip import flows
 
 MAIN_NUMBER = "+420221234567"
 BROKEN_NUMBER = "+420221234568"
+SHORT_NUMBER = "+420221234570"
+RINGING_NUMBER = "+420221234571"
 UNKNOWN_NUMBER = "+420221234999"
 WITHIN_S = 15.0
+
+Ready = Callable[[dict[str, Any]], bool]
+"""Whether a record says already what a test waits for: a recording that is stored, say."""
 
 
 def broken_flow() -> dict[str, Any]:
@@ -87,6 +94,29 @@ class System:
         phone.register()
         return phone
 
+    def talk(self, caller: str, tone_hz: float = 700, **options: Any) -> tuple[PhoneCall, PhoneCall]:
+        """The caller talks with the agent, who stays until told to hang up: the caller's call and the agent's."""
+        agent = self.agent(Behaviour.answering(0.1, tone_hz=tone_hz))
+        call = self.call(caller=caller, **options)
+        chooses(call, "1")
+        theirs = agent.wait_call(WITHIN_S)
+        call.talk(440)
+        call.wait_heard_tone(tone_hz, WITHIN_S)
+        theirs.wait_heard_tone(440, WITHIN_S)
+        return call, theirs
+
+    def redis(self) -> redis.Redis:
+        """A client of the system's Redis, to look what is in it."""
+        return redis.Redis.from_url(self.stack.redis_url, socket_timeout=WITHIN_S)
+
+    def wait_until(self, what: str, true: Callable[[], Any], within_s: float = WITHIN_S) -> None:
+        """Wait for something that nobody announces."""
+        deadline = time.monotonic() + within_s
+        pause = threading.Event()
+        while not true():
+            assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+            pause.wait(0.05)
+
     def put_down_phones(self) -> None:
         for phone in self._phones:
             if phone.registered:
@@ -94,28 +124,47 @@ class System:
             phone.close()
         self._phones.clear()
 
-    def record(self, caller: str, ready: Callable[[dict[str, Any]], bool] = lambda call: True) -> dict[str, Any]:
+    def record(self, caller: str, ready: Ready = lambda call: True, within_s: float = WITHIN_S) -> dict[str, Any]:
         """The one record of the caller's call, once it is there and `ready`. Fails when there is more than one."""
-        deadline = time.monotonic() + WITHIN_S
+        return self.records(1, ready, within_s, caller=caller)[0]
+
+    def records(
+        self,
+        count: int,
+        ready: Ready = lambda call: True,
+        within_s: float = WITHIN_S,
+        *,
+        sip_call_id: str | None = None,
+        **query: str,
+    ) -> list[dict[str, Any]]:
+        """The records that the query finds, once there are `count` and all are `ready`. Fails when there are more."""
+        deadline = time.monotonic() + within_s
         pause = threading.Event()
         while True:
-            listed = self.api.get("/calls", caller=caller)["calls"]
-            assert len(listed) <= 1, f"{len(listed)} records of one call"
-            if listed:
-                call: dict[str, Any] = self.api.get(path("calls", listed[0]["call_id"]))
-                if ready(call):
-                    return call
-            assert time.monotonic() < deadline, f"no record of {caller} within {WITHIN_S} s: {listed}"
+            listed = self.api.get("/calls", **query)["calls"]
+            listed = [call for call in listed if sip_call_id in (None, call["sip_call_id"])]
+            assert len(listed) <= count, f"{len(listed)} records of {count} calls"
+            if len(listed) == count:
+                calls = [self.api.get(path("calls", call["call_id"])) for call in listed]
+                if all(ready(call) for call in calls):
+                    return calls
+            sought = {**query, "sip_call_id": sip_call_id}
+            assert time.monotonic() < deadline, f"not {count} records of {sought} within {within_s} s: {listed}"
             pause.wait(0.1)  # the API tells nobody that a record has come
 
 
 @pytest.fixture(scope="session")
 def stack(switch: SwitchKind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Everything, with two engines."""
-    with Stack(switch=switch, state_dir=tmp_path_factory.mktemp("system"), engines=2) as running:
+    # A connection that names no call is dropped sooner than usual: tests wait for it.
+    patience = {"CALLWRIGHT_ENGINE__CONNECT_DEADLINE_S": "4"}
+    directory = tmp_path_factory.mktemp("system")
+    with Stack(switch=switch, state_dir=directory, engines=2, engine_env=patience) as running:
         client = Client(running.api_url, running.api_key)
         provision(client, running.agents, MAIN_NUMBER, flow=demo_flow(), language="en")
         provision(client, (), BROKEN_NUMBER, flow=broken_flow(), language="en")
+        provision(client, (), SHORT_NUMBER, flow=flows.short_flow(), language="en")
+        provision(client, (), RINGING_NUMBER, flow=flows.ringing_flow(), language="en")
         yield running
         running.check()
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
+from callwright.local.event_socket import ask
+from callwright.local.provision import provision
 from callwright.local.stack import Stack
+from dialplan.xml import WATCHDOG_S
+from engine.session.janitor import FETCHING_S
 from labswitch.phone import Behaviour
-from tests.sip.conftest import WITHIN_S, System, chooses, listens_to_the_welcome, nodes
+from tests.sip.conftest import MAIN_NUMBER, WITHIN_S, System, chooses, listens_to_the_welcome, nodes
 
 pytestmark = pytest.mark.req("R124")
 
@@ -101,3 +112,87 @@ def test_an_engine_that_drains_hands_its_calls_on(system: System) -> None:
     call.wait_ended(WITHIN_S)
     record = system.record(caller)
     assert (record["result"], record["hung_up_by"], record["resumed"]) == ("handled", "agent", 1)
+
+
+def test_while_it_hangs_and_a_call_comes(system: System) -> None:
+    """The kernel accepts the connection, nobody reads it: the switch's watchdog gives the call to the next engine."""
+    hanging = system.stack.engines[0].popen
+    hanging.send_signal(signal.SIGSTOP)
+    caller = system.new_caller()
+    call = system.call(caller=caller)
+    call.wait_answered(WITHIN_S + WATCHDOG_S)
+    call.wait_heard_any(WITHIN_S)
+    hanging.send_signal(signal.SIGCONT)
+    call.hangup()
+    record = system.record(caller)
+    assert record["did"] == MAIN_NUMBER
+    assert nodes(record) == ["answer", "welcome"]
+    assert record["result"] == "lost_in_ivr"
+
+
+def test_before_it_has_taken_a_call_that_it_accepted(system: System) -> None:
+    """The switch does not notice: it lets the caller wait for an engine that is gone, until the watchdog comes."""
+    dying = system.stack.engines[0]
+    dying.popen.send_signal(signal.SIGSTOP)
+    caller = system.new_caller()
+    call = system.call(caller=caller)
+    waits_for_an_engine(system)
+    system.stack.kill_engine(0)
+    call.wait_answered(WITHIN_S + WATCHDOG_S)
+    call.wait_heard_any(WITHIN_S)
+    call.hangup()
+    assert system.record(caller)["did"] == MAIN_NUMBER
+
+
+def waits_for_an_engine(system: System) -> None:
+    """Until the switch has a connection for the call: its channels are all that can be asked."""
+    switch = system.stack.plan.settings.event_socket
+    deadline = time.monotonic() + WITHIN_S
+    while ",socket," not in ask(switch.ip, switch.port, switch.password, "show channels"):
+        assert time.monotonic() < deadline, "the call did not get to the engines"
+        threading.Event().wait(0.1)
+
+
+LONG_NUMBER = "+420221234569"
+LONG_S = 90
+
+
+def test_in_a_prompt_that_is_too_long_to_wait_for(system: System, a_long_prompt: None) -> None:
+    caller = system.new_caller()
+    call = system.call(LONG_NUMBER, caller=caller)
+    call.wait_heard_tone(700, WITHIN_S)
+    call.wait_heard_tone(500, WITHIN_S)
+    system.stack.kill_engine(0)
+    call.skip_heard()
+    call.wait_heard_tone(700, WITHIN_S + FETCHING_S)  # from its beginning: the other engine's janitor has fetched it
+    call.hangup()
+    record = system.record(caller)
+    assert (record["result"], record["resumed"]) == ("lost_in_ivr", 1)
+
+
+@pytest.fixture
+def a_long_prompt(system: System) -> None:
+    """700 Hz for a second, then 500 Hz."""
+    moments = np.arange(LONG_S * 8000) / 8000
+    hz = np.where(moments < 1, 700, 500)
+    sound = Path(system.stack.config.engine.prompts_dir) / "prompts" / "long.wav"
+    sound.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(sound, 0.3 * np.sin(2 * np.pi * hz * moments), 8000, subtype="PCM_16")
+    provision(system.api, (), LONG_NUMBER, flow=_long_flow(), language="en")
+
+
+def _long_flow() -> dict[str, Any]:
+    return {
+        "schema": "callwright/flow/1",
+        "id": "long",
+        "name": "A very long prompt",
+        "kind": "inbound",
+        "languages": ["en"],
+        "entry": "answer",
+        "prompts": {"long": {"en": "prompts/long.wav"}},
+        "nodes": {
+            "answer": {"type": "answer", "exits": {"next": "long"}},
+            "long": {"type": "play", "prompts": ["long"], "exits": {"done": "hangup", "error": "hangup"}},
+            "hangup": {"type": "hangup"},
+        },
+    }

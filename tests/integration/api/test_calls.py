@@ -64,6 +64,19 @@ def test_a_call_with_everything(api: Api, calls: CallStore) -> None:
     assert recording.items() >= {"id": "r1", "state": "ended", "agent": "bob", "did": "+420222111000"}.items()
 
 
+@pytest.mark.req("R83")
+@pytest.mark.parametrize(
+    ("state", "reason"), [("quarantined", "1 channels in place of 2"), ("missing", "no file r1.flac on the disk")]
+)
+def test_what_is_wrong_with_a_recording_is_told(api: Api, calls: CallStore, state: str, reason: str) -> None:
+    calls.write(record(), journal())
+    rows = RecordingStore(api.database)
+    assert (rows.quarantine if state == "quarantined" else rows.missing)("r1", reason)
+    calls.write(record(), journal())  # the engine says it once more, and knows nothing of what became of the file
+    (recording,) = api.get("/calls/c1").get_json()["recordings"]
+    assert (recording["state"], recording["reason"]) == (state, reason)
+
+
 @pytest.mark.req("R90")
 def test_the_list_has_each_call_with_its_path(api: Api, calls: CallStore) -> None:
     calls.write(record(), journal())

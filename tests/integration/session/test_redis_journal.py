@@ -8,15 +8,25 @@ from pathlib import Path
 import gevent
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from callwright.local import valkey
 from callwright.local.service import Service
-from engine.domain.journal import Attached, Entry
-from engine.session.journal import FallbackFile, JournalUnavailable, RedisJournal
+from engine.domain.journal import FORMAT, Attached, Ended, Entry, Started, encode
+from engine.session.fallback import FallbackFile
+from engine.session.journal import JOIN_AT_ONCE, JournalUnavailable, RedisJournal
+from tests.unit.cdr.test_record import FACTS
+
+BACK_WITHIN_S = 10.0
 
 
 def entry(n: int, engine: str = "e1") -> Entry:
     return Entry(n, 1000 + n, Attached(engine, n))
+
+
+def line(call_id: str, one: Entry) -> tuple[str, ...]:
+    return ("add", call_id, str(one.n), encode(one).decode())
 
 
 @pytest.fixture
@@ -38,7 +48,8 @@ class Rig:
         self.started: list[RedisJournal] = []
 
     def journal(self, engine: str = "e1") -> RedisJournal:
-        client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1)
+        retry = Retry(NoBackoff(), 0)
+        client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1, retry=retry)
         file = FallbackFile(self.directory / engine / "journal.ndjson")
         self.started.append(RedisJournal(client, engine, file, self.conflicts.append, self.gaps.append))
         return self.started[-1]
@@ -126,8 +137,7 @@ def test_redis_that_refuses_to_write_is_away(rig: Rig) -> None:
     assert journal.load("c1") == [entry(1), entry(2)]
     admin.config_set("maxmemory", "0")
     journal.append("c1", entry(3))
-    journal.flush()
-    assert not journal.away
+    assert journal.wait_here(BACK_WITHIN_S)
     assert journal.load("c1") == [entry(1), entry(2), entry(3)]
     admin.close()
 
@@ -148,8 +158,7 @@ def test_redis_that_lost_everything_gets_it_again(rig: Rig) -> None:
 
 
 def test_half_a_journal_is_not_taken_for_a_whole_one(rig: Rig, tmp_path: Path) -> None:
-    file = FallbackFile(tmp_path / "e1" / "journal.ndjson")
-    file.write([b'["add", "c1", "4", "' + _quoted(entry(4)) + b'"]'])
+    FallbackFile(tmp_path / "e1" / "journal.ndjson").write([line("c1", entry(4))])
     journal = rig.journal()
     assert journal.away
     with pytest.raises(JournalUnavailable, match="only entries"):
@@ -173,8 +182,7 @@ def test_redis_away_then_back(service: Service, rig: Rig, tmp_path: Path) -> Non
     try:
         again.await_ready()
         journal.append("c1", entry(3))
-        journal.flush()
-        assert not journal.away
+        assert journal.wait_here(BACK_WITHIN_S)
         assert journal.load("c1") == [entry(1), entry(2), entry(3)]
         assert journal.load("c2") == [entry(1)]
         assert not (tmp_path / "e1" / "journal.ndjson").exists()
@@ -187,19 +195,102 @@ def test_redis_away_then_back(service: Service, rig: Rig, tmp_path: Path) -> Non
 def test_an_engine_that_died_while_redis_was_away_leaves_its_file_to_the_next(
     service: Service, rig: Rig, tmp_path: Path
 ) -> None:
-    file = FallbackFile(tmp_path / "e1" / "journal.ndjson")
-    file.write([b'["hold", "c1"]', b'["add", "c1", "1", "' + _quoted(entry(1)) + b'"]', b'["add", "c1", "2", "cut'])
+    path = tmp_path / "e1" / "journal.ndjson"
+    FallbackFile(path).write([("hold", "c1"), line("c1", entry(1))])
+    with path.open("ab") as file:
+        file.write(b'["add", "c1", "2", "cut')
     journal = rig.journal()
-    journal.append("c2", entry(1))
-    journal.flush()
+    assert journal.away
+    assert journal.wait_here(BACK_WITHIN_S)
     assert journal.load("c1") == [entry(1)]
     assert journal.open_calls() == {"c1": "e1"}
+    assert not path.exists()
 
 
-def _quoted(one: Entry) -> bytes:
-    from engine.domain.journal import encode
+def test_what_follows_a_line_that_was_cut_off_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    path.write_bytes(b'["add", "c1", "2", "cut')
+    FallbackFile(path).write([line("c2", entry(1))])
+    assert [*FallbackFile(path).calls["c2"].entries] == [1]
 
-    return encode(one).replace(b'"', b'\\"')
+
+def test_of_calls_that_are_over_only_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    file = FallbackFile(path)
+    file.write([("hold", "c1"), line("c1", entry(1)), line("c2", entry(1)), ("close", "c1")])
+    for each in (file, FallbackFile(path)):
+        assert (each.calls["c1"].entries, each.calls["c1"].closed) == ({}, True)
+        assert [*each.calls["c2"].entries] == [1]
+
+
+@pytest.mark.req("R124")
+def test_more_calls_than_one_round_trip_takes(rig: Rig, tmp_path: Path) -> None:
+    calls = [f"c{number}" for number in range(2 * JOIN_AT_ONCE + 1)]
+    file = FallbackFile(tmp_path / "e1" / "journal.ndjson")
+    file.write([command for call in calls for command in (("hold", call), line(call, entry(1)))])
+    journal = rig.journal()
+    for call in calls:
+        journal.append(call, entry(2))
+    assert journal.wait_here(BACK_WITHIN_S)
+    journal.flush()
+    assert [len(journal.load(call)) for call in calls] == [2] * len(calls)
+    assert journal.open_calls() == dict.fromkeys(calls, "e1")
+
+
+@pytest.mark.req("R124")
+def test_a_call_that_another_engine_took_meanwhile_stays_with_it(rig: Rig, tmp_path: Path) -> None:
+    holder = rig.journal("e2")
+    holder.hold("c1")
+    for n in (1, 2, 3):
+        holder.append("c1", entry(n))
+    holder.flush()
+    late = [("hold", "c1"), line("c1", entry(1)), line("c1", entry(2)), ("hold", "c2"), ("close", "c1")]
+    FallbackFile(tmp_path / "e1" / "journal.ndjson").write(late[:-1])
+    assert rig.journal("e1").wait_here(BACK_WITHIN_S)
+    assert holder.open_calls() == {"c1": "e2"}, "the holder went on behind what came late"
+    FallbackFile(tmp_path / "e3" / "journal.ndjson").write(late[-1:])
+    assert rig.journal("e3").wait_here(BACK_WITHIN_S)
+    assert holder.open_calls() == {"c1": "e2"}
+    assert len(holder.load("c1")) == 3
+    assert rig.conflicts == []
+
+
+@pytest.mark.req("R124")
+def test_nothing_comes_behind_the_end(rig: Rig, tmp_path: Path) -> None:
+    janitor = rig.journal("e2")
+    over = Entry(2, 1002, Ended("NORMAL_CLEARING", "caller"))
+    for each in (entry(1), over):
+        janitor.append("c1", each)
+    janitor.flush()
+    FallbackFile(tmp_path / "e1" / "journal.ndjson").write([("hold", "c1"), line("c1", entry(3))])
+    assert rig.journal("e1").wait_here(BACK_WITHIN_S)
+    assert janitor.load("c1") == [entry(1), over]
+    assert rig.conflicts == ["c1"]
+    assert janitor.open_calls() == {}
+
+
+@pytest.mark.req("R124")
+def test_a_journal_of_a_newer_format_is_left_alone(rig: Rig) -> None:
+    journal = rig.journal()
+    ours, newer = Entry(1, 1000, Started(FACTS)), Entry(1, 1000, Started(FACTS, format=FORMAT + 1))
+    journal.append("old", ours)
+    journal.append("new", newer)
+    journal.flush()
+    admin = redis.Redis.from_url(rig.url)
+    admin.xadd("cw:journal:new", {"e": '{"n":2,"at_ms":1001,"event":{"kind":"unheard of"}}'}, id="2-0")
+    admin.close()
+    assert journal.load("old") == [ours]
+    with pytest.raises(JournalUnavailable, match=f"has format {FORMAT + 1}, this engine reads {FORMAT} and older"):
+        journal.load("new")
+
+
+def test_after_an_outage_engines_have_time_to_give_a_sign_of_life(rig: Rig, tmp_path: Path) -> None:
+    assert not rig.journal("e2").engine_lives("e9")
+    FallbackFile(tmp_path / "e1" / "journal.ndjson").write([("close", "c1")])
+    back = rig.journal("e1")
+    assert back.engine_lives("e9")
+    assert back.wait_here(BACK_WITHIN_S)
+    assert back.engine_lives("e9")
 
 
 def test_signs_of_life_end_with_the_engine(rig: Rig) -> None:
@@ -210,5 +301,5 @@ def test_signs_of_life_end_with_the_engine(rig: Rig) -> None:
     assert other.engine_lives("e1")
     journal.stop()
     assert not other.engine_lives("e1")
-    assert other.may_close("c1")
-    assert not other.may_close("c1")
+    assert other.claim("closing", "c1", 60)
+    assert not other.claim("closing", "c1", 60)

@@ -167,3 +167,25 @@ def test_a_recording_that_nobody_announced_is_found_in_the_journal(calls: CallSt
     calls.write(record(), journal())
     (kept,) = RecordingStore(database).due()
     assert (kept.id, kept.path) == ("r1", "/rec/r1.flac")
+
+
+@pytest.mark.req("R90")
+def test_many_calls_in_one_transaction_are_written_as_one_by_one(
+    calls: CallStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls.write(record("there"))
+    calls.write(record("other", talk_ms=1))
+    fresh = [(record(f"new{number}"), journal(f"new{number}")) for number in range(3)]
+    written = calls.write_all([(record("there"), ()), *fresh, (record("other"), ())])
+    assert written == [Written.SAME, Written.NEW, Written.NEW, Written.NEW, Written.KEPT_FIRST]
+    for found, entries in fresh:
+        assert calls.get(found.call_id) == found
+        assert calls.journal(found.call_id) == [json.loads(encode(entry)) for entry in entries]
+    assert "call other: a second, different record came" in caplog.text
+
+
+@pytest.mark.req("R90")
+def test_of_many_calls_all_are_written_or_none(calls: CallStore) -> None:
+    with pytest.raises(BadData):
+        calls.write_all([(record("good"), journal("good")), (record("bad", started_ms=10**18), ())])
+    assert calls.get("good") is None

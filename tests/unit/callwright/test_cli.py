@@ -50,6 +50,13 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_help_tells_each_command_to_the_end_of_its_first_sentence() -> None:
+    for path in ((), ("flow",), ("dialplan",)):
+        listed = run(*path, "--help")[1].partition("Commands:")[2].partition("Examples:")[0]
+        assert listed
+        assert "..." not in listed
+
+
 @pytest.mark.parametrize(
     "path", [(), *[(name,) for name in sorted(COMMANDS)], ("dialplan", "render"), ("db", "upgrade")]
 )

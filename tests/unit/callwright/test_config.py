@@ -197,3 +197,30 @@ def test_what_would_let_strangers_in_or_mix_switches_up(file: Path) -> None:
     told = "\n".join(faults(file))
     assert "got 8.8.8.8" in told
     assert "switches[0].password: is FreeSWITCH's public default" in told
+
+
+def test_what_stands_for_nothing(file: Path, tmp_path: Path) -> None:
+    file.write_text(
+        '[engine]\ndefault_country = "XX"\ndefault_language = "xx"\nprompts_dir = "nowhere"\n', encoding="utf-8"
+    )
+    assert set(faults(file)) == {
+        f"{file}: engine.default_country: must be a country's two capital letters (ISO 3166: CZ, DE, GB), got 'XX'",
+        f"{file}: engine.default_language: must be one of the languages that can be spoken (cs, en), got 'xx'",
+        f"{file}: engine.prompts_dir: is no directory: {tmp_path}/nowhere",
+    }
+    (tmp_path / "nowhere").mkdir()
+    assert load(file, {"CALLWRIGHT_ENGINE__DEFAULT_COUNTRY": "DE", "CALLWRIGHT_ENGINE__DEFAULT_LANGUAGE": "en"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "guess"),
+    [
+        ("BOGUS__X", ""),
+        ("ENGINE__NAME__X", ""),
+        ("ENGNE__NAM", "; did you mean CALLWRIGHT_ENGINE__NAME?"),
+        ("ENGINE__DEFAULT_CUNTRY", "; did you mean CALLWRIGHT_ENGINE__DEFAULT_COUNTRY?"),
+        ("SWITCHES__0__PASWORD", "; did you mean CALLWRIGHT_SWITCHES__0__PASSWORD?"),
+    ],
+)
+def test_a_guess_only_where_something_is_near(variable: str, guess: str) -> None:
+    assert faults(None, {f"CALLWRIGHT_{variable}": "x"}) == (f"environment CALLWRIGHT_{variable}: unknown{guess}",)

@@ -53,3 +53,36 @@ def test_listening_is_seen_without_connecting() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((ports.LOOPBACK, port))
         assert ports.listening(port, "udp")
+
+
+CLAIMS = """
+import sys
+from callwright.local import ports
+print(ports.take(int(sys.argv[1])), ports.claim(int(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_of_two_runs_that_want_a_port_at_the_same_moment_one_gets_it() -> None:
+    """Nobody listens yet: that is the moment in which both see it free."""
+    wanted = free_port()
+    command = [sys.executable, "-c", CLAIMS, str(wanted)]
+    runs = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    told = []
+    for run in runs:
+        assert run.stdout is not None
+        port, again = run.stdout.readline().split()
+        told.append((int(port), again))
+    assert [again for port, again in told if port == wanted] == ["True"], told
+    assert [again for port, again in told if port != wanted] == ["False"] * 3
+    assert len({port for port, _ in told}) == 4
+    for run in runs:
+        run.communicate("")
+    assert ports.claim(wanted), "a claim ends with its process"
+
+
+def free_port() -> int:
+    """A port outside of what tests are given."""
+    with socket.create_server((ports.LOOPBACK, 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

@@ -114,3 +114,21 @@ def test_a_killed_parent_leaves_nobody_behind(tmp_path: Path) -> None:
         assert select.select([child], [], [], 5)[0], "the child lives on"
     finally:
         os.close(child)
+
+
+def test_processes_are_asked_to_end_at_once_and_services_last(tmp_path: Path) -> None:
+    """The later one ends only when the earlier one has ended: the other way round it would be killed."""
+    mark, on = tmp_path / "mark", "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}); "
+    on += "print('on', flush=True); signal.sigwait({signal.SIGTERM}); "
+    service = python(on + f"assert open({str(mark)!r}).read() == 'both'", tmp_path / "service")
+    first = python(on + f"open({str(mark)!r}, 'w').write('both')", tmp_path / "first")
+    awaits = f"import pathlib, time\nwhile not pathlib.Path({str(mark)!r}).exists(): time.sleep(0.01)"
+    second = python(on + awaits, tmp_path / "second")
+    supervisor = Supervisor()
+    supervisor.keep(service, lambda: service.stop())
+    for process in (first, second):
+        supervisor.keep(process)
+    for process in (service, first, second):
+        process.wait_ready(lambda process=process: process.tail() == "on")  # type: ignore[misc]
+    supervisor.stop()
+    assert [process.popen.returncode for process in (service, first, second)] == [0, 0, 0]

@@ -8,15 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from callwright.client import Client
 from callwright.local.service import Home
+from labswitch.phone import Phone
 
 UP_WITHIN_S = 90.0
+CALL_WITHIN_S = 15.0
+CALLER = "+420602999999"
 
 
 class Up:
@@ -61,6 +66,17 @@ class Up:
         """What the table has in the row."""
         return next(line.removeprefix(label).strip() for line in self.lines if line.startswith(label))
 
+    def record_of(self, caller: str) -> dict[str, Any]:
+        """The record of the caller's call, once it is there."""
+        url, _, key = self.value("API").split()
+        deadline = time.monotonic() + CALL_WITHIN_S
+        while not (listed := Client(url, key).get("/calls", caller=caller)["calls"]):
+            assert time.monotonic() < deadline, "no record"
+            time.sleep(0.1)  # the API tells nobody that a record has come
+        found: dict[str, Any]
+        (found,) = listed
+        return found
+
     def children(self, module: str) -> list[int]:
         """The processes of this run that execute a module of ours."""
         found = []
@@ -101,14 +117,25 @@ def test_it_runs_until_ctrl_c(up: Up) -> None:
 
 
 @pytest.mark.req("R124")
-def test_an_engine_that_dies_is_started_again(up: Up) -> None:
+def test_an_engine_that_dies_is_started_again_and_its_call_goes_on(up: Up) -> None:
     up.read_until("logs ")
+    number, _, address = up.value("call").split()[0].removeprefix("sip:").partition("@")
+    host, _, port = address.partition(":")
+    phone = Phone(CALLER, domain="trunk.invalid")
+    call = phone.call(number, to=(host, int(port)))
+    call.wait_heard_any(CALL_WITHIN_S)
     (first,) = up.children("callwright.engine_process")
     os.kill(first, signal.SIGKILL)
     up.read_until("engine-1 is back")
     assert up.lines[-2] == "engine-1 died; starting it again"
     (second,) = up.children("callwright.engine_process")
     assert second != first
+    call.skip_heard()
+    call.wait_heard_silence(CALL_WITHIN_S, 0.5)
+    call.wait_heard_any(CALL_WITHIN_S)  # the engine that is back goes on
+    call.hangup()
+    phone.close()
+    assert up.record_of(CALLER)["resumed"] >= 1
     assert up.end(signal.SIGINT) == 0
     assert nothing_is_left(up.state)
 

@@ -75,6 +75,13 @@ def test_a_conversation_that_the_agent_ends() -> None:
 
 
 @pytest.mark.req("R90")
+def test_a_call_that_only_rang_is_answered_by_the_one_it_is_joined_with() -> None:
+    rang = (1010, InstructionGiven(0, {"op": "answer", "mode": "ringing"}, (node("ring"),)))
+    assert build(begun(rang, *TALKED[1:], (9000, Ended("NORMAL_CLEARING", "caller")))).answered_ms == 3010
+    assert build(begun(rang, *TALKED[1:5], (9000, Ended("ORIGINATOR_CANCEL", "caller")))).answered_ms is None
+
+
+@pytest.mark.req("R90")
 def test_the_caller_hangs_up_in_conversation() -> None:
     record = build(begun(*TALKED, (9000, Ended("NORMAL_CLEARING", "caller"))))
     assert (record.result, record.hung_up_by, record.talk_ms) == (CallResult.HANDLED, HungUpBy.CALLER, 5990)
@@ -99,6 +106,27 @@ def test_the_caller_hangs_up_in_conversation() -> None:
 def test_a_lost_call_belongs_to_one_class(events: list[tuple[int, Event]], result: CallResult) -> None:
     record = build(begun(*events, (2000, Ended("NORMAL_CLEARING", "caller"))))
     assert (record.result, record.wait_ms, record.talk_ms) == (result, 1000, 0)
+
+
+@pytest.mark.req("R91")
+def test_what_a_flow_cleans_up_does_not_hide_what_the_hangup_broke_off() -> None:
+    ringing = (1010, InstructionGiven(0, {"op": "connect"}, (node("agent"),)))
+    clean_up = [
+        (2000, InstructionGiven(1, {"op": "set_attributes", "attributes": {"left": "ringing"}})),
+        (2000, ResultCame(1, {"kind": "done"}, 1000)),
+    ]
+    record = build(begun(ringing, *clean_up, (2001, Ended("ORIGINATOR_CANCEL", "caller"))))
+    assert record.result is CallResult.LOST_RINGING
+    assert record.attributes == {"left": "ringing"}
+
+
+def test_the_reason_of_a_hangup_is_kept_though_the_flow_cleans_up_after_it() -> None:
+    hangup = InstructionGiven(0, {"op": "hangup", "reason": "closed"}, (node("bye"),))
+    attributes = InstructionGiven(1, {"op": "set_attributes", "attributes": {}})
+    rest = [(1030, attributes), (1031, ResultCame(1, {"kind": "done"}, 31)), (1040, Ended("NORMAL_CLEARING", "system"))]
+    assert build(begun((1010, hangup), (1020, ResultCame(0, {"kind": "done"}, 20)), *rest)).reason == "closed"
+    late = (1020, ResultCame(0, {"kind": "refused", "why": "the caller is gone"}, 20))
+    assert build(begun((1010, hangup), late, *rest)).reason == ""
 
 
 def test_a_prompt_after_the_conversation_makes_the_end_the_flows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,24 @@ ENTRY = xml.Entry(
     emergency_caller_id="+420221234101",
 )
 SOCKET = ("socket", "10.0.0.1:9009|10.0.0.2:9009 async full")
+MARKS = [
+    ("set", "hangup_after_bridge=false"),
+    ("set", "continue_on_fail=true"),
+    ("set", "cw_managed=true"),
+    ("set", "cw_watchdog=true"),
+]
+APOLOGY = [
+    ("answer", ""),
+    ("sleep", "300"),
+    ("playback", "/prompts/sorry.wav"),
+    ("playback", xml.CONGESTION_TONE),
+    ("hangup", "NORMAL_TEMPORARY_FAILURE"),
+]
+
+
+def tried(number: int, watchdog: str, socket: tuple[str, str] = SOCKET) -> list[tuple[str, str]]:
+    """One round."""
+    return [("set", f"cw_attempt={number}"), ("sched_transfer", watchdog), socket, ("sched_cancel", "")]
 
 
 def actions(context: etree._Element, extension: str) -> list[tuple[str, str]]:
@@ -41,7 +60,7 @@ def matching(context: etree._Element, destination: str, **variables: str) -> str
     """The name of the first extension that holds, by FreeSWITCH's rules."""
     values = {"destination_number": destination} | {"${" + name + "}": value for name, value in variables.items()}
     for extension in context.findall("extension"):
-        if all(
+        if extension.get("continue") != "true" and all(
             condition.get("field") is None
             or re.search(condition.get("expression", ""), values.get(condition.get("field", ""), ""))
             for condition in extension.findall("condition")
@@ -51,30 +70,53 @@ def matching(context: etree._Element, destination: str, **variables: str) -> str
 
 
 def test_the_entry_tries_the_engines_in_rounds_with_pauses_and_then_apologises() -> None:
+    again = "+8 cw_again XML public"
     assert actions(xml.trunk_context(ENTRY), "cw_entry") == [
-        ("set", "hangup_after_bridge=false"),
-        ("set", "continue_on_fail=true"),
-        ("set", "cw_managed=true"),
-        ("set", "cw_attempt=1"),
-        SOCKET,
+        *MARKS,
+        *tried(1, again),
         ("sleep", "500"),
-        ("set", "cw_attempt=2"),
-        SOCKET,
+        *tried(2, again),
         ("sleep", "1000"),
-        ("set", "cw_attempt=3"),
-        SOCKET,
+        *tried(3, again),
         ("sleep", "2000"),
-        ("set", "cw_attempt=4"),
-        SOCKET,
+        *tried(4, again),
         ("sleep", "2000"),
-        ("set", "cw_attempt=5"),
-        SOCKET,
-        ("answer", ""),
-        ("sleep", "300"),
-        ("playback", "/prompts/sorry.wav"),
-        ("playback", xml.CONGESTION_TONE),
-        ("hangup", "NORMAL_TEMPORARY_FAILURE"),
+        *tried(5, again),
+        *APOLOGY,
     ]
+
+
+@pytest.mark.parametrize(("build", "name"), [(xml.trunk_context, "public"), (xml.agent_context, "agents")])
+def test_a_watchdog_takes_the_call_to_the_engines_in_the_opposite_order_and_at_last_to_the_apology(
+    build: Callable[[xml.Entry], etree._Element], name: str
+) -> None:
+    context = build(replace(ENTRY, rounds=2))
+    socket = ("socket", "10.0.0.2:9009|10.0.0.1:9009 async full")
+
+    assert matching(context, "cw_again", cw_managed="true") == "cw_again"
+    assert actions(context, "cw_again") == [
+        *MARKS,
+        *tried(3, f"+8 cw_over XML {name}", socket),
+        ("sleep", "500"),
+        *tried(4, f"+8 cw_over XML {name}", socket),
+        *APOLOGY,
+    ]
+    assert matching(context, "cw_over", cw_managed="true") == "cw_over"
+    assert actions(context, "cw_over") == APOLOGY
+    for dialled in ("cw_again", "cw_over"):
+        assert matching(context, dialled) == "cw_reserved"
+
+
+def test_the_dialled_number_is_kept_and_only_a_number() -> None:
+    found = xml.trunk_context(ENTRY).find("extension[@name='cw_dialled']")
+    assert found is not None
+    assert found.get("continue") == "true"
+    [(_, expression)] = conditions(xml.trunk_context(ENTRY), "cw_dialled")
+    for dialled in ("+420221234101", "221234101", "*21*5#", "1" * 32):
+        assert re.search(str(expression), dialled)[1] == dialled
+    for dialled in ("", "jana", "${system(id)}", "1;x=2", "1\n2", "1 2", "cw_again", "1" * 33):
+        assert re.search(str(expression), dialled) is None
+    assert actions(xml.trunk_context(ENTRY), "cw_dialled") == [("set", "cw_did=$1")]
 
 
 @pytest.mark.parametrize("build", [xml.trunk_context, xml.agent_context])
@@ -94,21 +136,25 @@ def test_resuming_does_the_same_rounds_and_is_no_number_that_can_be_dialled(buil
 @pytest.mark.req("R13")
 @pytest.mark.parametrize("number", sorted(EMERGENCY_NUMBERS))
 def test_an_emergency_call_gets_out_when_no_engine_takes_it(number: str) -> None:
-    context = xml.agent_context(ENTRY)
+    context = xml.agent_context(replace(ENTRY, rounds=2))
 
     for dialled in (number, f"+{number}", f"00{number}"):
         assert matching(context, dialled) == f"cw_emergency_{number}"
-    assert actions(context, f"cw_emergency_{number}")[-2:] == [
-        SOCKET,
+    assert actions(context, f"cw_emergency_{number}") == [
+        *MARKS,
+        *tried(1, f"+3 cw_emergency_{number} XML agents"),
         ("transfer", f"cw_emergency_{number} XML agents"),
     ]
     assert matching(context, f"cw_emergency_{number}", cw_managed="true") == f"cw_emergency_{number}_out"
     out = actions(context, f"cw_emergency_{number}_out")
-    assert out[:4] == [
+    assert out == [
         ("set", "hangup_after_bridge=true"),
         ("set", "effective_caller_id_number=+420221234101"),
         ("bridge", f"sofia/gateway/first/{number}|sofia/gateway/second/{number}"),
+        *tried(2, "+8 cw_again XML agents"),
         ("sleep", "500"),
+        *tried(3, "+8 cw_again XML agents"),
+        *APOLOGY,
     ]
     # Who was through already is not connected again.
     over = matching(context, f"cw_emergency_{number}", cw_managed="true", last_bridge_to="uuid")
@@ -131,22 +177,24 @@ def test_a_number_with_another_line_for_an_outage_goes_there_before_the_apology(
         assert matching(context, dialled) == "cw_entry_420221234101"
     for dialled in ("+421221234101", "1221234101", "2212341011", "+221234101"):
         assert matching(context, dialled) == "cw_entry"
-    assert actions(context, "cw_entry_420221234101") == [
-        ("set", "hangup_after_bridge=false"),
-        ("set", "continue_on_fail=true"),
-        ("set", "cw_managed=true"),
-        ("set", "cw_attempt=1"),
-        SOCKET,
+    out = [
         ("set", "hangup_after_bridge=true"),
         ("bridge", "sofia/gateway/first/+420601234567|sofia/gateway/second/+420601234567"),
-        *actions(context, "cw_entry")[-5:],
+        *APOLOGY,
     ]
+    again, over = "cw_again_420221234101", "cw_over_420221234101"
+    assert actions(context, "cw_entry_420221234101") == [*MARKS, *tried(1, f"+8 {again} XML public"), *out]
+    assert matching(context, again, cw_managed="true") == again
+    assert actions(context, again)[-len(out) :] == out
+    assert ("sched_transfer", f"+8 {over} XML public") in actions(context, again)
+    assert matching(context, over, cw_managed="true") == over
+    assert actions(context, over) == out
 
 
 def test_no_argument_is_made_of_what_a_caller_sent() -> None:
     for context in (xml.trunk_context(ENTRY), xml.agent_context(ENTRY)):
         for action in context.iter("action"):
-            assert "$" not in action.get("data", "")
+            assert "$" not in action.get("data", "") or action.get("data") == "cw_did=$1"
         assert {condition.get("field") for condition in context.iter("condition")} <= {
             None, "destination_number", "${cw_seen}", "${cw_managed}", "${last_bridge_to}",
         }  # fmt: skip

@@ -163,6 +163,56 @@ def test_linger_holds_the_channel_and_no_linger_hides_the_last_event() -> None:
     run(test)
 
 
+_WATCHED = """<context name="public">
+  <extension name="call"><condition field="destination_number" expression="^100$">
+    <action application="sched_transfer" data="+8 again XML public"/>
+    <action application="socket" data="engine:1 async full"/>
+    <action application="sched_cancel"/>
+    <action application="set" data="after=socket"/>
+    <action application="sleep" data="20000"/>
+    <action application="hangup" data="CALL_REJECTED"/>
+  </condition></extension>
+  <extension name="again"><condition field="destination_number" expression="^again$">
+    <action application="socket" data="second:2 async full"/>
+  </condition></extension>
+</context>"""
+
+
+def test_a_watchdog_takes_the_call_from_an_engine_that_left_before_it_connected() -> None:
+    async def test(stage: Stage) -> None:
+        _, channel = stage.ring()
+        await (await stage.engines.get()).close()
+        second = await stage.take(channel.uuid)
+        assert 7.9 < second.frames[0].at_s < 8.5
+        assert second.frames[0].value("Caller-Destination-Number") == "again"
+
+    run(test, dialplan=_WATCHED)
+
+
+def test_an_engine_that_took_the_call_ends_the_watchdog() -> None:
+    async def test(stage: Stage) -> None:
+        _, channel, engine = await stage.call()
+        assert (await engine.ask(f"api sched_del {channel.uuid}")).body == "+OK Deleted: 1\n"
+        assert (await engine.ask(f"api sched_del {channel.uuid}")).body == "+OK Deleted: 0\n"
+        await asyncio.sleep(30)
+        assert channel.up
+        assert stage.engines.empty()
+
+    run(test, dialplan=_WATCHED)
+
+
+def test_the_dialplan_ends_the_watchdog_when_nobody_took_the_call() -> None:
+    async def test(stage: Stage) -> None:
+        stage.refuse = {"engine"}
+        control = await stage.control()
+        _, channel = stage.ring()
+        ended = await stage.over(control, channel.uuid)
+        assert ended.value("Hangup-Cause") == "CALL_REJECTED"
+        assert stage.engines.empty()
+
+    run(test, dialplan=_WATCHED)
+
+
 def _calls(actions: str) -> str:
     return (
         '<context name="public"><extension name="call"><condition field="destination_number" expression="^100$">'

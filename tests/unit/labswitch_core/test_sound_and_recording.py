@@ -188,6 +188,22 @@ def test_nothing_is_added_while_the_agent_holds(tmp_path: Path) -> None:
     run(test, parties={"agent": talks()})
 
 
+def test_a_recording_that_runs_is_not_begun_again(tmp_path: Path) -> None:
+    """Measured on FreeSWITCH: the command is answered `+OK`, and the recording goes on."""
+    path = tmp_path / "x.wav"
+
+    async def test(stage: Stage) -> None:
+        control = await stage.control()
+        _, member, _ = await stage.call()
+        start = f"api uuid_record {member.uuid} start {path}"
+        assert (await control.ask(start)).body == "+OK Success\n"
+        running = member.recordings[str(path)]
+        assert (await control.ask(start)).body == "+OK Success\n"
+        assert member.recordings == {str(path): running}
+
+    run(test)
+
+
 def test_a_recording_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

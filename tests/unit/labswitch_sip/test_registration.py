@@ -40,7 +40,7 @@ def test_trunk_profile_registers_nobody(switch, external, make_phone):
     phone = make_phone("alice", registrar=external, password="wonderland")
     with pytest.raises(RegistrationFailed) as caught:
         phone.register(WAIT_S)
-    assert caught.value.sip_code == 403
+    assert caught.value.sip_code == 405
 
 
 def test_newest_registration_wins_and_expired_ones_are_gone(switch, agent, make_phone, monkeypatch):

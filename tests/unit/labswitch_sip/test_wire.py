@@ -51,7 +51,15 @@ def test_options_is_answered(profile, plain):
     assert "Allow: INVITE" in text
 
 
-@pytest.mark.parametrize("method", ["MESSAGE", "SUBSCRIBE", "FOO"])
+@pytest.mark.parametrize("method", ["REGISTER", "REFER", "SUBSCRIBE"])
+def test_what_a_trunk_must_not_do_is_not_allowed(external, plain, method):
+    plain.sendto(request(method, external, plain), external)
+    code, text = answer(plain)
+    assert code == 405
+    assert "Allow: INVITE" in text
+
+
+@pytest.mark.parametrize("method", ["MESSAGE", "FOO"])
 def test_other_methods_are_not_implemented(external, plain, method):
     plain.sendto(request(method, external, plain), external)
     assert answer(plain)[0] == 501
@@ -72,13 +80,21 @@ def test_request_of_an_unknown_call(external, plain, method):
         SDP.format(port=70000, payloads="8"),
         SDP.format(port=4000, payloads="8").replace("RTP/AVP", "RTP/SAVP"),
         "v=0\r\nm=audio\r\n",
-        "\x00\x01 rubbish",
-        "",
     ],
 )
 def test_no_common_codec_is_488(switch, external, plain, sdp):
     plain.sendto(request("INVITE", external, plain, sdp=sdp), external)
     assert answer(plain)[0] == 488
+    assert switch.invited.empty()
+
+
+@pytest.mark.parametrize(("sdp", "code"), [("\x00\x01 rubbish", 400), ("", 480)])
+def test_without_a_readable_offer(switch, external, plain, sdp, code):
+    """As FreeSWITCH: 480 with `Reason: Q.850;cause=96` where there is no offer and no `enable-3pcc`."""
+    plain.sendto(request("INVITE", external, plain, sdp=sdp), external)
+    got, text = answer(plain)
+    assert got == code
+    assert ("cause=96" in text) == (code == 480)
     assert switch.invited.empty()
 
 
@@ -175,6 +191,8 @@ def test_requests_inside_a_call(switch, external, plain):
     assert answer(plain)[0] == 200
     ask("UPDATE", 4)
     assert answer(plain)[0] == 501
+    ask("REFER", 4, headers="Refer-To: <sip:100@127.0.0.1>\r\n")
+    assert answer(plain)[0] == 405
     ask("INVITE", 5, sdp=sdp.replace("sendrecv", "inactive"))
     code, text = answer(plain)
     assert (code, "a=inactive" in text) == (200, True)
@@ -189,6 +207,8 @@ def test_requests_inside_a_call(switch, external, plain):
     ask("ACK", 7)
     ask("BYE", 8, headers='Reason: Q.850;cause=17;text="busy"\r\n')
     assert answer(plain)[0] == 200
+    ask("BYE", 9)
+    assert answer(plain)[0] == 481, "there is no such call any more"
     end = taken.told.end()
     assert (end.cause, end.disposition) == ("USER_BUSY", "recv_bye")
 

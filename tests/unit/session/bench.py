@@ -58,6 +58,8 @@ class MemoryJournal:
 
     streams: dict[str, list[bytes]] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
+    claims: set[tuple[str, str]] = field(default_factory=set)
+    """Kept for ever: a test takes out what has expired."""
     living: set[str] = field(default_factory=lambda: {"e1"})
     engine: str = "e1"
 
@@ -84,8 +86,10 @@ class MemoryJournal:
     def engine_lives(self, engine: str) -> bool:
         return engine in self.living
 
-    def may_close(self, call_id: str) -> bool:
-        return True
+    def claim(self, what: str, call_id: str, for_s: int) -> bool:
+        free = (what, call_id) not in self.claims
+        self.claims.add((what, call_id))
+        return free
 
 
 def flow(nodes: Mapping[str, tuple[Node, Mapping[str, str]]], flow_id: str = "main", version: str = "v1") -> Flow:
@@ -178,6 +182,7 @@ class Bench:
             {"fake": self.control},
             self.clock,
             services.tools.conversations,
+            "cw_again:XML:public",
         )
 
     def run(self, channel: FakeChannel, services: SessionServices | None = None) -> None:

@@ -216,6 +216,8 @@ class FakeControl:
     killed: list[str] = field(default_factory=list)
     played: list[tuple[str, ...]] = field(default_factory=list)
     alive: set[str] = field(default_factory=set)
+    in_conversation: set[str] = field(default_factory=set)
+    fetched: list[tuple[str, str]] = field(default_factory=list)
     refuse_bridge: bool = False
     connected: bool = True
 
@@ -260,6 +262,13 @@ class FakeControl:
     def exists(self, uuid: str) -> bool:
         self._up()
         return uuid in self.alive
+
+    def fetch(self, uuid: str, to: str) -> bool:
+        self._up()
+        if uuid not in self.alive or uuid in self.in_conversation:
+            return False
+        self.fetched.append((uuid, to))
+        return True
 
     def channels(self) -> Sequence[str]:
         return sorted(self.alive)

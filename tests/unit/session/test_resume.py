@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gevent
 import pytest
+from gevent.event import AsyncResult
 
 from engine.domain.call import CallResult, HungUpBy
 from engine.domain.journal import Attached, Ended, Entry, encode
@@ -35,6 +36,28 @@ def test_joined_but_not_written_down(bench: Bench) -> None:
     bench.run(returned(channel, originate.leg), bench.engine("e2"))
     record = bench.record()
     assert (record.result, record.talk_ms) == (CallResult.HANDLED, 60_000)
+
+
+@pytest.mark.req("R83", "R124")
+def test_engine_dies_between_the_recordings_entry_and_the_command(bench: Bench) -> None:
+    """The next engine gives the command again: to the switch, a recording that runs already is no fault."""
+    bench.control.outcomes.append(Originated("answered"))
+    channel = FakeChannel(script=TO_AGENT)
+    running = bench.start(channel)
+    bench.control.joined.get(timeout=5)
+    running.kill()
+    stream = bench.journal.streams["a-leg"]
+    upto = next(n for n, line in enumerate(stream, 1) if b'"kind":"recording"' in line)
+    del stream[upto:]
+    (recording,) = bench.announced
+    bench.control.outcomes.append(Originated("answered"))
+    back = FakeChannel(channel_info(answered=True, attempt=2, variables={"cw_seen": "1"}), [Gone()])
+    bench.control.joined = AsyncResult()
+    again = bench.start(back, bench.engine("e2"))
+    bench.control.joined.get(timeout=5)
+    assert ("start_recording", recording.path) in back.log
+    again.kill()
+    assert {row.id for row in bench.announced} == {recording.id}, "one recording, one row"
 
 
 @pytest.mark.req("R124")
@@ -189,3 +212,45 @@ def test_comes_back_after_its_end(bench: Bench) -> None:
     bench.run(late)
     assert late.log == [("hangup", "NORMAL_CLEARING")]
     assert sum(isinstance(event, Ended) for event in bench.events()) == 1
+
+
+def test_a_call_without_its_engine_is_fetched_once(bench: Bench) -> None:
+    bench.run(FakeChannel(script=[Lost()]))
+    janitor = bench.janitor(bench.engine("e2"))
+    bench.journal.living = {"e2"}
+    bench.control.alive = {"a-leg"}
+    janitor.sweep()
+    assert bench.control.fetched == [], "its engine's sign of life may only be late"
+    bench.clock.ms += 3000
+    bench.control.connected = False
+    janitor.sweep()
+    bench.control.connected = True
+    bench.journal.claims.clear()
+    janitor.sweep()
+    janitor.sweep()
+    assert bench.control.fetched == [("a-leg", "cw_again:XML:public")]
+
+
+def test_a_sign_of_life_begins_the_wait_anew(bench: Bench) -> None:
+    bench.run(FakeChannel(script=[Lost()]))
+    janitor = bench.janitor(bench.engine("e2"))
+    bench.control.alive = {"a-leg"}
+    for living in ({"e2"}, {"e1", "e2"}, {"e2"}):
+        bench.journal.living = living
+        janitor.sweep()
+        bench.clock.ms += 2000
+    assert bench.control.fetched == []
+
+
+def test_a_conversation_without_its_engine_is_left_alone(bench: Bench) -> None:
+    channel = FakeChannel(script=TO_AGENT)
+    running, leg = to_conversation(bench, channel)
+    running.kill()
+    bench.control.alive = {"a-leg", leg}
+    bench.control.in_conversation = {"a-leg"}
+    bench.journal.living = {"e2"}
+    janitor = bench.janitor(bench.engine("e2"))
+    for _ in range(3):
+        janitor.sweep()
+        bench.clock.ms += 3000
+    assert bench.control.fetched == []

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from sipp_scenarios.runner import (
+    DIRECTORY,
     Account,
     Scenario,
     ScenarioFailed,
     ScenarioMissing,
+    Sipp,
     SippMissing,
     find_sipp,
     register,
@@ -66,6 +68,28 @@ def test_a_failure_shows_what_sipp_saw(behaviour: str, code: str) -> None:
     assert f"SIP/2.0 {code}" in str(raised.value)
     assert not raised.value.result.ok
     assert phone.wait().successful == 1
+
+
+def callers() -> list[str]:
+    """Every scenario that begins with a call."""
+    files = sorted(DIRECTORY.glob("uac_*.xml"))
+    return [
+        each.stem for each in files if re.search(r"<send.*?\n\s+([A-Z]+) ", each.read_text(), re.DOTALL)[1] == "INVITE"
+    ]
+
+
+@pytest.fixture(scope="module")
+def busy_phone() -> Iterator[Sipp]:
+    with start_uas("uas_agent_busy") as phone:
+        yield phone
+
+
+@pytest.mark.usefixtures("sipp")
+@pytest.mark.parametrize("name", callers())
+def test_every_caller_fails_on_an_answer_that_is_not_the_expected_one(name: str, busy_phone: Sipp) -> None:
+    values = {"stay_ms": "100", "hold": "sendonly", "hold_ip": HERE, "name": "x", "header": "x"}
+    with pytest.raises(ScenarioFailed, match=r"received 'SIP/2\.0 486 Busy Here"):
+        run_uac(name, (HERE, busy_phone.port), "100", values=values, timeout_s=10)
 
 
 @pytest.mark.usefixtures("sipp")

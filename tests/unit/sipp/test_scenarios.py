@@ -21,7 +21,7 @@ def file(request: pytest.FixtureRequest) -> Path:
 
 
 def test_there_are_scenarios() -> None:
-    assert len(FILES) >= 8
+    assert len(FILES) >= 34
 
 
 def test_its_name_says_who_and_what_is_expected(file: Path) -> None:
@@ -35,6 +35,15 @@ def test_nothing_is_waited_for_without_an_end(file: Path) -> None:
     waits = waits[1:] if file.stem.startswith("uas_") else waits
     assert waits
     assert all(each.get("timeout") for each in waits)
+
+
+def test_the_expected_answer_is_demanded(file: Path) -> None:
+    root = etree.parse(file).getroot()
+    demanded = {each.get("response") or each.get("request") for each in root.iter("recv") if not each.get("optional")}
+    wanted = set(re.findall(r"\d{3}", file.stem.partition("_expect_")[2]))
+    if file.stem.endswith(("_talk", "_goodbye", "_by_agent")):
+        wanted.add("BYE")
+    assert wanted <= demanded
 
 
 def test_it_says_what_it_is_for(file: Path) -> None:

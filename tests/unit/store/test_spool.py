@@ -8,14 +8,17 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.store.spool import Spool, SpoolBusy, SpoolDamaged, SpoolError, SpoolFull
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -57,9 +60,9 @@ def test_the_next_process_finds_what_waits_and_puts_after_it(spool: Spool) -> No
 
 
 @given(
-    kind=st.text(max_size=8),
-    item_id=st.text(st.characters(codec="utf-8"), max_size=20),
-    payload=st.binary(max_size=200),
+    kind=st.text(max_size=4),
+    item_id=st.text(st.characters(codec="utf-8"), max_size=10),
+    payload=st.binary(max_size=100),
 )
 def test_any_kind_id_and_payload_come_back(
     tmp_path_factory: pytest.TempPathFactory, kind: str, item_id: str, payload: bytes
@@ -207,16 +210,20 @@ def test_what_put_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_the_disks_work_can_be_done_elsewhere(tmp_path: Path) -> None:
-    seen: list[str] = []
+    elsewhere: list[int] = []
 
-    def offload(work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        seen.append("done")
+    def offload(work: Callable[[], T]) -> T:
+        with ThreadPoolExecutor(1) as pool:
+            elsewhere.append(1)
+            return pool.submit(work).result()
 
     woken = threading.Event()
     spool = Spool(tmp_path, offload=offload, wake_event=woken)
-    spool.put("call", "c1", b"1")
-    assert (seen, woken.is_set(), names(spool)) == (["done"], True, [("call", "c1")])
+    first, second = spool.put("call", "c1", b"1"), spool.put("call", "c2", b"2")
+    assert woken.is_set()
+    assert names(spool) == [("call", "c1"), ("call", "c2")]
+    assert spool.read(first) == b"1"
+    spool.done(first)
+    assert spool.reject(second, "why").parent == spool.rejected_directory
+    assert len(elsewhere) == 6, "each of them"
     spool.close()

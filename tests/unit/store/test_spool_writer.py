@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def test_the_pauses_grow_and_end_with_the_outage(spool: Spool) -> None:
 
     writer._stopping = Stopping()
     writer.run()
-    assert pauses == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert pauses == [0.25, 0.5, 1, 2, 4, 5, 5, 5, 5]
     away = False
     writer._stopping = threading.Event()
     assert writer.drain()
@@ -233,3 +233,50 @@ def test_nothing_is_lost_doubled_or_overtaken(
     assert writer.drain()
     assert set(stored) == set(put)
     spool.close()
+
+
+def test_what_waits_together_is_applied_together_and_in_order(spool: Spool) -> None:
+    together: list[list[str]] = []
+    for number in range(5):
+        spool.put("call", f"c{number}", b"")
+    writer = SpoolWriter(
+        spool,
+        lambda kind, item_id, payload: pytest.fail("applied singly"),
+        threading.Event(),
+        lambda items: together.append([item_id for _, item_id, _ in items]),
+    )
+    assert writer.drain()
+    assert together == [["c0", "c1", "c2", "c3", "c4"]]
+    assert spool.pending() == []
+
+
+@pytest.mark.req("R90")
+def test_one_bad_item_among_many_costs_the_others_nothing(spool: Spool) -> None:
+    applied: list[str] = []
+
+    def apply(kind: str, item_id: str, payload: bytes) -> None:
+        if item_id == "c1":
+            raise BadData("23502: no caller")
+        applied.append(item_id)
+
+    def apply_together(items: Sequence[tuple[str, str, bytes]]) -> None:
+        raise BadData("23502: no caller")
+
+    for number in range(3):
+        spool.put("call", f"c{number}", b"")
+    assert SpoolWriter(spool, apply, threading.Event(), apply_together).drain()
+    assert applied == ["c0", "c2"]
+    assert [path.name.split(".")[2] for path in spool.rejected_directory.glob("*.item")] == ["c1"]
+
+
+@pytest.mark.req("R90")
+def test_together_too_an_outage_is_waited_for_and_nothing_lost(spool: Spool) -> None:
+    def away(*anything: object) -> None:
+        raise StoreUnavailable("away")
+
+    for number in range(3):
+        spool.put("call", f"c{number}", b"")
+    writer = SpoolWriter(spool, away, threading.Event(), away)
+    assert not writer.drain()
+    assert not writer.available
+    assert [item.id for item in spool.pending()] == ["c0", "c1", "c2"]

@@ -278,12 +278,22 @@ def test_bridge_kill_exists_channels(switch: FakeSwitch, control: SwitchControl)
         control.bridge("$", UUID)
 
 
+def test_a_channel_is_fetched_unless_it_is_in_conversation(switch: FakeSwitch, control: SwitchControl) -> None:
+    switch.apis["uuid_getvar"] = lambda rest: api("_undef_")
+    switch.apis["uuid_transfer"] = lambda rest: api("+OK")
+    assert control.fetch(UUID, "cw_again:XML:public")
+    assert switch.said("api")[-1] == f"api uuid_transfer {UUID} cw_again XML public"
+    switch.apis["uuid_getvar"] = lambda rest: api(LEG)
+    assert not control.fetch(UUID, "cw_again:XML:public")
+    switch.apis["uuid_getvar"] = lambda rest: api("-ERR No such channel!")
+    assert not control.fetch(UUID, "cw_again:XML:public")
+    assert len([said for said in switch.said("api") if "uuid_transfer" in said]) == 1
+
+
 def test_beyond_the_port(switch: FakeSwitch, control: SwitchControl) -> None:
-    control.interrupt(UUID)
     control.record(UUID, "mask", "/srv/a.flac")
     control.set_variables(UUID, {"a": "1"})
-    assert switch.said("api")[-3:] == [
-        f"api uuid_break {UUID} all",
+    assert switch.said("api")[-2:] == [
         f"api uuid_record {UUID} mask /srv/a.flac",
         f"api uuid_setvar_multi {UUID} a=1",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,9 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 from gevent.queue import Queue
+from gevent.server import StreamServer
 
+from engine.switch import server as server_module
 from engine.switch.adapter import SwitchChannel
 from engine.switch.port import ChannelGone, Played, SwitchLost
 from engine.switch.server import OutboundServer
@@ -216,3 +219,60 @@ def test_port_in_use() -> None:
         other = OutboundServer(bench.server.address, lambda channel: None)
         with pytest.raises(OSError):  # noqa: PT011
             other.start()
+
+
+@pytest.mark.req("R124")
+def test_half_frames_are_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "MAX_UNNAMED", 3)
+    with bench_of() as bench:
+        halves = []
+        for _ in range(5):
+            halves.append(socket.create_connection(bench.server.address))
+            halves[-1].sendall(b"Content-Type: comm")
+            until(lambda: not bench.server._silent)
+        with gevent.Timeout(DEADLINE_S):
+            for dropped in halves[:2]:
+                while dropped.recv(4096):
+                    pass
+        assert len(bench.server._unnamed) == 3
+        bench.call()
+        for half in halves:
+            half.close()
+
+
+@pytest.mark.req("R124")
+def test_without_a_descriptor_the_silent_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench_of() as bench:
+        silent = socket.create_connection(bench.server.address)
+        until(lambda: len(bench.server._silent) == 1)
+        accept, full = StreamServer.do_read, [True]
+
+        def do_read(self: StreamServer) -> object:
+            if full and bench.server._silent:
+                raise OSError(errno.EMFILE, "Too many open files")
+            full.clear()
+            return accept(self)
+
+        monkeypatch.setattr(StreamServer, "do_read", do_read)
+        bench.call()
+        with gevent.Timeout(DEADLINE_S):
+            while silent.recv(4096):
+                pass
+        silent.close()
+
+
+@pytest.mark.req("R124")
+def test_without_a_descriptor_and_nothing_to_drop_accepting_pauses_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench_of() as bench:
+        accept, refused = StreamServer.do_read, []
+
+        def do_read(self: StreamServer) -> object:
+            if len(refused) < 3:
+                refused.append(1)
+                raise OSError(errno.EMFILE, "Too many open files")
+            return accept(self)
+
+        monkeypatch.setattr(StreamServer, "do_read", do_read)
+        monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *fault: None)
+        bench.call()
+        assert len(refused) == 3, "not more often than gevent's pauses allow"

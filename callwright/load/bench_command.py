@@ -1,0 +1,35 @@
+"""The command `callwright bench call`. Everything heavy is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from callwright.load.command import failures_in_words
+
+
+@click.command(
+    epilog="""\b
+Exit codes: 0 measured and every goal met, 1 calls failed or a goal missed, 3 Lua had to be left out.
+
+\b
+Examples:
+  FREESWITCH_BIN=/usr/bin/freeswitch callwright bench call
+  callwright bench call --rate 40 --calls 400 --rounds 5 --json > call.json
+"""
+)
+@click.option("--rate", default=20.0, show_default=True, type=click.FloatRange(0.1, 1000), help="New calls a second.")
+@click.option("--calls", default=200, show_default=True, type=click.IntRange(1), help="Calls of a round, of each side.")
+@click.option("--rounds", default=2, show_default=True, type=click.IntRange(1, 99), help="Rounds, turn by turn.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON in place of the table.")
+def call(rate: float, calls: int, rounds: int, as_json: bool) -> None:
+    """Compare a call served by our engine with the same call in the switch's own Lua, on one real FreeSWITCH.
+
+    Answer, three variables, 300 ms of prompt, a menu of one digit that nobody presses, hangup: SIPp calls both turn by
+    turn. Our engine does all its work meanwhile, journal and call record included. Starts its own system, on loopback.
+    """
+    with failures_in_words():
+        from callwright.load.bench_call import run
+
+        sys.exit(run(rate=rate, calls=calls, rounds=rounds, as_json=as_json))
