@@ -32,7 +32,7 @@ LONELY_MS = 2_500
 after an outage of Redis all of them are missing for a moment."""
 CLOSING_S = 60
 FETCHING_S = 15
-"""A fetched call is with an engine within a second, or in the dialplan's rounds, which another fetch would cut short."""
+"""A fetched call is with an engine within a second, or in the dialplan's rounds, which must not be cut short."""
 REMEMBER_MS = 60_000
 """How long a hangup that belongs to another engine's call is kept, until that engine proves to live or to be dead."""
 
