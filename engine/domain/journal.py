@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import Field, TypeAdapter
 
 from engine.domain.call import CallFacts, JsonObject
@@ -118,7 +119,7 @@ _FIRST: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 def encode(entry: Entry) -> bytes:
     """The entry as one line of JSON, UTF-8, without a line break."""
-    return _ADAPTER.dump_json(entry)
+    return orjson.dumps(entry)
 
 
 def decode(line: bytes | str) -> Entry:

@@ -79,11 +79,15 @@ class Janitor:
         self._forget_old_ends()
         closed = 0
         lonely, self._lonely_since = self._lonely_since, {}
+        lives: dict[str, bool] = {}
         for call_id, owner in self._journal.open_calls().items():
             if call_id in self._register:
                 continue
-            if owner != self._engine and self._journal.engine_lives(owner):
-                continue
+            if owner != self._engine:
+                if owner not in lives:
+                    lives[owner] = self._journal.engine_lives(owner)
+                if lives[owner]:
+                    continue
             self._lonely_since[call_id] = lonely.get(call_id, self._clock.now_ms())
             try:
                 closed += self._look_at(call_id)
@@ -98,7 +102,8 @@ class Janitor:
         if end.uuid in self._register:
             return
         self._ends[end.uuid] = (self._clock.now_ms(), end)
-        self._wake.set()
+        if end.uuid in self._lonely_since:
+            self._wake.set()
 
     def _look_at(self, call_id: str) -> int:
         """1 when the call was over and has been closed."""

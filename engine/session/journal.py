@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 _VERSION = metadata.version("callwright")
 
 T = TypeVar("T")
+Step = tuple[str, str, list[tuple[str, str]]]
+"""Kind, call, and entries by number: see `journal_scripts.STEPS`."""
 
 BATCH_MS = 20
 """An entry waits at most this long for others to share a round trip with: all that the design allows."""
@@ -100,6 +102,7 @@ class RedisJournal:
         self._file = fallback
         self._on_conflict = on_conflict
         self._on_gap = on_gap
+        self._line: redis.Connection | None = None
         self._lost: set[str] = set()
         """Calls that another engine took; nothing is written for them until this engine holds them again."""
         self._alive_s = alive_s
@@ -249,18 +252,15 @@ class RedisJournal:
     def _join(self, calls: Mapping[str, Kept]) -> None:
         """Bring what the file has of these calls to Redis. Raises RedisError; doing it again changes nothing."""
         sent = {call_id: Kept(dict(kept.entries), kept.held, kept.closed) for call_id, kept in calls.items()}
-        pipe = self._redis.pipeline(transaction=False)
+        steps: list[Step] = []
         for call_id, kept in sent.items():
-            keys = (f"cw:journal:{call_id}", "cw:open", call_id, self._engine)
-            if kept.closed:
-                pipe.eval(scripts.CLOSE_OURS, 2, *keys, KEEP_CLOSED_S)
-            else:
-                entries = (part for n in sorted(kept.entries) for part in (n, kept.entries[n]))
-                pipe.eval(scripts.JOIN, 2, *keys, "hold" if kept.held else "", *entries)
-        for (call_id, kept), answer in zip(sent.items(), self._answers_of(pipe), strict=True):
+            entries = [(str(n), kept.entries[n]) for n in sorted(kept.entries)]
+            kind = "close_ours" if kept.closed else "join_held" if kept.held and entries else "join"
+            steps.append((kind, call_id, entries))
+        for (call_id, kept), answer in zip(sent.items(), self._done(steps), strict=True):
             self._file.joined(call_id, kept)
-            if not kept.closed and answer != b"ok":
-                self._refused(call_id, str(answer))
+            if answer != b"ok":
+                self._refused(call_id, answer)
 
     # Writing
 
@@ -309,32 +309,39 @@ class RedisJournal:
         steps = list(_steps(command for command in batch if self._is_ours(command)))
         if not steps:
             return
-        pipe = self._redis.pipeline(transaction=False)
+        for (_, call_id, _), answer in zip(steps, self._done(steps), strict=True):
+            if answer != b"ok":
+                self._refused(call_id, answer)
+
+    def _done(self, steps: Iterable[Step]) -> list[bytes]:
+        """What Redis answers to each step, in one round trip on a connection of our own: the client's way through its
+        pool, its retries and its counters costs more than the writing. Raises RedisError.
+        """
+        arguments: list[str | int] = [self._engine, KEEP_CLOSED_S]
         for kind, call_id, entries in steps:
-            self._queue_step(pipe, kind, call_id, entries)
-        for (kind, call_id, _), answer in zip(steps, self._answers_of(pipe), strict=True):
-            if kind == "add" and answer != b"ok":
-                self._refused(call_id, str(answer))
+            arguments += (kind, call_id, 2 * len(entries))
+            for entry in entries:
+                arguments += entry
+        if self._line is None:
+            self._line = self._redis.connection_pool.get_connection()
+        line = self._line
+        try:
+            try:
+                line.send_command("EVALSHA", scripts.STEPS_SHA, 0, *arguments)  # type: ignore[no-untyped-call]
+                answers = line.read_response()
+            except redis.exceptions.NoScriptError:
+                line.send_command("EVAL", scripts.STEPS, 0, *arguments)  # type: ignore[no-untyped-call]
+                answers = line.read_response()
+        except BaseException as fault:
+            if not isinstance(fault, redis.ResponseError):
+                # Half a command may be on its way, or an answer: what came next would not be ours.
+                line.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        return cast("list[bytes]", answers)
 
-    def _answers_of(self, pipe: redis.client.Pipeline) -> list[Any]:
-        answers = pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
-
-    def _queue_step(self, pipe: redis.client.Pipeline, kind: str, call_id: str, entries: list[tuple[str, str]]) -> None:
-        stream = f"cw:journal:{call_id}"
-        if kind == "add":
-            pipe.eval(scripts.ADD, 1, stream, *(part for entry in entries for part in entry))
-        elif kind == "hold":
-            pipe.hset("cw:open", call_id, self._engine)
-        else:
-            pipe.eval(scripts.CLOSE, 2, stream, "cw:open", call_id, KEEP_CLOSED_S)
-
-    def _refused(self, call_id: str, answer: str) -> None:
+    def _refused(self, call_id: str, answer: bytes) -> None:
         """The stream is not what this engine believes. What else it has for this call must not be written either."""
-        if "gap" in answer:
+        if answer == b"gap":
             log.error("journal of call %s: redis has lost its beginning", call_id)
             self._on_gap(call_id)
             return
@@ -343,10 +350,10 @@ class RedisJournal:
         self._on_conflict(call_id)
 
 
-def _steps(batch: Iterable[Command]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+def _steps(batch: Iterable[Command]) -> Iterator[Step]:
     """The batch as steps (kind, call, entries): what a call has in it between two other commands comes together."""
     open_adds: dict[str, list[tuple[str, str]]] = {}
-    steps: list[tuple[str, str, list[tuple[str, str]]]] = []
+    steps: list[Step] = []
     for command in batch:
         kind, call_id = command[0], command[1]
         if kind != "add":

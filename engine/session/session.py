@@ -24,7 +24,7 @@ from engine.session.executor import Detached, Executor, Toolbox
 from engine.session.journal import JournalUnavailable
 from engine.session.log import CallLog
 from engine.session.register import Register
-from engine.switch.port import Channel, ChannelEnd, ChannelGone, SwitchLost
+from engine.switch.port import Channel, ChannelEnd, ChannelGone, ChannelInfo, SwitchLost
 from ivr_flows import codec
 from ivr_flows.call import CallData
 from ivr_flows.instructions import Hangup, SetAttributes, Step
@@ -95,7 +95,9 @@ class Session:
         self._left.wait(wait_s)
 
     def _run(self) -> None:
-        entries = self._tools.journal.load(self.call_id) if self._entries is None else self._entries
+        entries = self._entries
+        if entries is None:
+            entries = [] if _is_new(self.channel.info) else self._tools.journal.load(self.call_id)
         if not entries and self.channel.info.variables.get(SEEN_VARIABLE):
             raise JournalUnavailable("the call is known to the switch but not to the journal")
         self.log = CallLog(self.call_id, self._tools.journal, self._tools.clock, entries)
@@ -198,6 +200,14 @@ class Session:
                 step = self._program.send(self._note_result(result))
         except (StopIteration, CallerGone):
             return
+
+
+def _is_new(channel: ChannelInfo) -> bool:
+    """The call has never been handed over before, so there is no journal to read: it stands in the first round of the
+    entry, to which nobody has transferred it, and no engine has marked it.
+    """
+    known = channel.variables.get(SEEN_VARIABLE) or channel.variables.get("transfer_source")
+    return channel.attempt == 1 and not known
 
 
 class Diverged(RuntimeError):

@@ -254,3 +254,27 @@ def test_a_conversation_without_its_engine_is_left_alone(bench: Bench) -> None:
         janitor.sweep()
         bench.clock.ms += 3000
     assert bench.control.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("attempt", "variables"),
+    [(2, {}), (1, {"cw_seen": "true"}), (1, {"transfer_source": "1:a:bl_xfer:100/public/XML"})],
+)
+def test_a_call_that_was_here_before_goes_on_where_it_stood(
+    bench: Bench, attempt: int, variables: dict[str, str]
+) -> None:
+    bench.run(FakeChannel(script=[Lost()]))
+    info = channel_info(attempt=attempt, variables=variables)
+    bench.run(FakeChannel(info, script=[Played(), Gone()]), bench.engine("e2"))
+    record = bench.record()
+    assert record.resumed == 1
+    assert path(record)[0] == "answer"
+
+
+def test_a_call_that_comes_for_the_first_time_has_no_journal_to_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as unread:
+        unread.delattr(type(bench.journal), "load")
+        bench.run(FakeChannel(script=[Gone()]))
+    assert path(bench.record())[0] == "answer"
