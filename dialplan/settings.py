@@ -125,7 +125,7 @@ class RenderSettings:
     run_dir: str
     fallback_prompt: str
     """Spoken when no engine takes the call; absolute, or relative to `prompts_dir`."""
-    max_sessions: int = 1000
+    max_sessions: int = 5000
     """Most legs at once. Above the engines' own limits, so that theirs act first and an emergency call gets through."""
     sessions_per_second: int = 100
     codecs: tuple[str, ...] = CODECS

@@ -304,7 +304,7 @@ class Dialplan(Section):
     """What the switch calls itself (FreeSWITCH-Switchname). Empty: its machine's name."""
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")] = "callwright.local"
     """The phones' SIP domain."""
-    max_sessions: Count = 1000
+    max_sessions: Count = 5000
     """Channels at once."""
     sessions_per_second: Count = 100
     """New channels a second."""

@@ -39,7 +39,7 @@ def well(engine: str) -> dict[str, str]:
         "switchname": "fs-a",
         "status": "UP 0 years, 0 days\nFreeSWITCH (Version 1.11.3-dev git cc93a68 64bit) is ready\n",
         "eval ${echo(callwright-doctor)}": "<API execute Permission Denied>",
-        "fsctl max_sessions": "+OK max sessions: 1000",
+        "fsctl max_sessions": "+OK max sessions: 5000",
         "fsctl sps": "+OK sessions per second: 100",
         "global_getvar log_dir": "/nowhere/log",
         "sofia status": "Name\t   Type\t   Data\tState\n=====\n"

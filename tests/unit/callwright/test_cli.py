@@ -18,7 +18,8 @@ from engine.config import ConfigError
 from ivr_flows import library
 
 COMMANDS = {
-    "api", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "recordings", "requirements", "up",
+    "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "recordings",
+    "requirements", "up",
 }  # fmt: skip
 
 

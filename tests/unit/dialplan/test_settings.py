@@ -135,7 +135,7 @@ def test_ports_do_not_collide() -> None:
         'domain: "a b" is not a domain',
         'rtp.ip: "x" is not an IP address',
         'rtp.public_ip: "y" is not an IP address',
-        "rtp: 20000 to 20100 is room for 50 legs, not 1000",
+        "rtp: 20000 to 20100 is room for 50 legs, not 5000",
     ]
     assert faults(rtp=Rtp("127.0.0.1", 900, 900)) == [
         "rtp.first_port: 900 is not a port from 1024 to 65535",
