@@ -44,7 +44,7 @@ from engine.store.errors import StoreError
 from engine.store.flows import FlowStore
 from engine.store.recordings import RecordingStore
 from engine.store.routing import RoutingStore
-from engine.store.spool import Spool
+from engine.store.spool import GATHER_S, Spool
 from engine.store.spool_writer import SpoolWriter
 from engine.switch import quoting
 from engine.switch.adapter import SwitchChannel
@@ -79,10 +79,10 @@ class App:
         fallback = FallbackFile(state / "journal" / "journal.ndjson", self._disk.apply)
         self._journal = RedisJournal(self._redis, name, fallback, self._let_go, self._send_again)
         spool_wake = Event()
-        self._spool = Spool(state / "spool", wake_event=spool_wake, offload=self._disk.apply)
-        applier = Applier(CallStore(self._database), RecordingStore(self._database))
-        self._writer = SpoolWriter(self._spool, applier, spool_wake, applier.together)
+        self._spool = Spool(state / "spool", wake_event=spool_wake, offload=self._disk.apply, gather_s=GATHER_S)
         outbox = CallOutbox(self._spool, self._journal.close)
+        applier = Applier(CallStore(self._database), RecordingStore(self._database), outbox.finished)
+        self._writer = SpoolWriter(self._spool, applier, spool_wake)
         flows = Flows(_Definitions(FlowStore(self._database)), state / "flows", self._disk.apply)
         self._routing = Routing(_Source(RoutingStore(self._database)), flows, state / "routing.json", self._disk.apply)
         self._controls = {
@@ -151,6 +151,7 @@ class App:
         for control in self._controls.values():
             control.close()
         self._journal.stop()
+        self._spool.flush()
         if not self._writer.drain():
             log.warning("spool: what waits stays in %s for the next start", self._spool.directory)
         self._spool.close()

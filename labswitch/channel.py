@@ -279,6 +279,14 @@ class Channel:
             self.leg.early_media()
             self.start_early_media()
 
+    def ring(self) -> None:
+        """180 to a caller."""
+        if self.direction == "inbound" and not self.media_up and self.up and self.leg is not None:
+            self.leg.ring()
+            if not self.profile.times.progress:
+                self.profile.times.progress = self.switch.clock.now_us()
+                self.fire("CHANNEL_PROGRESS")
+
     def start_early_media(self) -> None:
         """Audio flows before the answer."""
         self.early = True

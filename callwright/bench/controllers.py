@@ -141,7 +141,7 @@ class CallwrightController(Controller):
     def settle(self) -> None:
         spool = self._config.engine.state_dir / "spool"
         deadline = time.monotonic() + _SETTLE_S
-        while any(name.endswith(".item") for name in os.listdir(spool)) and time.monotonic() < deadline:
+        while any(name.endswith((".item", ".items")) for name in os.listdir(spool)) and time.monotonic() < deadline:
             time.sleep(0.05)  # a directory that empties cannot be waited for
 
     def recorded(self) -> int | None:

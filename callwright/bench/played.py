@@ -156,6 +156,9 @@ class PlayedCall(asyncio.Protocol):
         if name == "uuid_kill":
             self.done.ordered_to_hang_up = True
             self._loop.call_later(FRAME_S, self.hang_up)
+        elif name == "uuid_answer":
+            self.done.answered = True
+            self._tell("answered")
         elif name == "uuid_break" and self._running is not None:
             self._complete()
 

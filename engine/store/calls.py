@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Text, bindparam, cast, insert, select, tuple_
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from engine.domain.call import CallRecord, CallResult, HungUpBy, JsonObject, LegRecord, Visit
+from engine.domain.finished import FinishedCall
 from engine.domain.journal import Entry, decode, encode
 from engine.domain.recording import RecordingRow, rows_of
-from engine.store import recordings as recording_rows
-from engine.store.columns import dump_json
+from engine.store import call_rows
+from engine.store.call_rows import Written
 from engine.store.database import Database
 from engine.store.errors import BadData
-from engine.store.models import Base, Call, CallJournal, CallLeg, CallVisit
+from engine.store.models import Call, CallJournal, CallLeg, CallVisit
 
-log = logging.getLogger(__name__)
-
-
-class Written(StrEnum):
-    """What a writing of a call did."""
-
-    NEW = "new"
-    SAME = "same"
-    KEPT_FIRST = "kept_first"
-    """There already was a record that says something else; it was kept, and the log says so."""
+__all__ = ["CallFilter", "CallPosition", "CallStore", "Written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +56,14 @@ class CallStore:
         The rows of its recordings are brought up to what the journal says, and to `recordings`. Writing the same call
         again changes nothing. Raises `StoreUnavailable`, `BadData`.
         """
-        with self._database.transaction() as session:
-            written = _write(session, [(record, _decoded(journal))])[0]
-            for recording in recordings:
-                recording_rows.merge(session, recording)
-        return written
+        entries = _decoded(journal)
+        lines = b"\n".join(map(encode, entries))
+        return self.write_all([FinishedCall(record, lines, (*rows_of(entries), *recordings))])[0]
 
-    def write_all(self, calls: Sequence[tuple[CallRecord, Sequence[Entry]]]) -> Sequence[Written]:
-        """The same for several calls with their journals, in one transaction: all of them or none."""
+    def write_all(self, calls: Sequence[FinishedCall]) -> Sequence[Written]:
+        """The same for several calls, in one transaction: all of them or none."""
         with self._database.transaction() as session:
-            return _write(session, calls)
+            return call_rows.write(session, calls)
 
     def get(self, call_id: str) -> CallRecord | None:
         """The record of a call with its path and legs, or None."""
@@ -128,86 +112,6 @@ def _decoded(journal: Sequence[Entry | bytes]) -> list[Entry]:
         return [entry if isinstance(entry, Entry) else decode(entry) for entry in journal]
     except ValueError as error:
         raise BadData(f"journal: {error}") from error
-
-
-def _call_row(record: CallRecord) -> dict[str, Any]:
-    values = asdict(record)
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
-    for name in ("path", "legs"):
-        del values[name]
-    for name in ("started", "answered", "ended"):
-        values[f"{name}_at"] = values.pop(f"{name}_ms")
-    return values | {
-        "result": record.result.value,
-        "hung_up_by": record.hung_up_by.value,
-        "recordings": list(record.recordings),
-        "digest": digest,
-    }
-
-
-def _write(session: Session, calls: Sequence[tuple[CallRecord, Sequence[Entry]]]) -> list[Written]:
-    # Tables and not classes: the session would only look at each row once more before the same statement is sent.
-    connection = session.connection()
-    rows = [_call_row(record) for record, _ in calls]
-    fresh = set(connection.execute(_INSERT_CALLS, rows).scalars())
-    new = [call for call in calls if call[0].call_id in fresh]
-    for statement, details in (
-        (_INSERT_VISITS, [_visit_row(each.call_id, *visit) for each, _ in new for visit in enumerate(each.path)]),
-        (_INSERT_LEGS, [_leg_row(each.call_id, *leg) for each, _ in new for leg in enumerate(each.legs)]),
-        (_INSERT_JOURNALS, [{"of": each.call_id, "json": _as_json(entries)} for each, entries in new if entries]),
-    ):
-        if details:
-            connection.execute(statement, details)
-    for _, entries in calls:
-        for recording in rows_of(entries):
-            recording_rows.merge(session, recording)
-    return [
-        Written.NEW if row["call_id"] in fresh else _compare(session, row["call_id"], row["digest"]) for row in rows
-    ]
-
-
-_TABLES = Base.metadata.tables
-_CALLS = _TABLES[Call.__tablename__]
-_INSERT_CALLS = upsert(_CALLS).on_conflict_do_nothing().returning(_CALLS.c.call_id)
-_INSERT_VISITS = insert(_TABLES[CallVisit.__tablename__])
-_INSERT_LEGS = insert(_TABLES[CallLeg.__tablename__])
-_INSERT_JOURNALS = insert(_TABLES[CallJournal.__tablename__]).values(
-    call_id=bindparam("of"), entries=cast(bindparam("json", type_=Text), JSONB)
-)
-
-
-def _as_json(entries: Sequence[Entry]) -> str:
-    """The journal as the text of a JSON list. What jsonb does not hold is replaced, which hardly ever occurs."""
-    text = "[" + ",".join(encode(entry).decode() for entry in entries) + "]"
-    return dump_json(json.loads(text)) if "\\u0000" in text else text
-
-
-def _compare(session: Session, call_id: str, digest: str) -> Written:
-    stored = session.scalar(select(Call.digest).where(Call.call_id == call_id))
-    if stored == digest:
-        return Written.SAME
-    log.error("call %s: a second, different record came; the first one was kept", call_id)
-    return Written.KEPT_FIRST
-
-
-def _visit_row(call_id: str, position: int, visit: Visit) -> dict[str, Any]:
-    return {
-        "call_id": call_id,
-        "position": position,
-        "flow": visit.flow,
-        "version": visit.version,
-        "node": visit.node,
-        "entered_at": visit.entered_ms,
-        "left_at": visit.left_ms,
-        "exit": visit.exit,
-    }
-
-
-def _leg_row(call_id: str, position: int, leg: LegRecord) -> dict[str, Any]:
-    values = asdict(leg)
-    for name in ("started", "answered", "ended"):
-        values[f"{name}_at"] = values.pop(f"{name}_ms")
-    return values | {"call_id": call_id, "position": position}
 
 
 def _load(session: Session, query: Select[Any]) -> list[CallRecord]:

@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeDecorator
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _REPLACEMENT = "\ufffd"
+EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The times that Python's calendar holds: the years 1 to 9999."""
 
 
 class EpochMs(TypeDecorator[int]):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from engine.store.errors import BadData, StoreUnavailable
 from engine.store.spool import Item, Spool, SpoolDamaged, WakeEvent
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
@@ -30,27 +27,23 @@ TRIES = 3
 class SpoolWriter:
     """Applies the spool's items. `run` is the body of one greenlet or thread.
 
-    `apply(kind, item_id, payload)` must be idempotent: an item is applied again when the process dies between applying
-    and removing it. `StoreUnavailable` from it means to wait; `BadData` or ValueError (an unreadable payload) that this
-    item can never be applied.
+    `apply` gets what waits as (kind, id, payload), several at once. It must be idempotent: an item is applied again
+    when the process dies between applying and removing it, and when another of those that came with it failed.
+    `StoreUnavailable` from it means to wait. Anything else: they are applied one by one, so that the bad one is found
+    and the others don't wait because of it; `BadData` or ValueError (an unreadable payload) then say that it can never
+    be applied.
     """
 
     def __init__(
-        self,
-        spool: Spool,
-        apply: Callable[[str, str, bytes], object],
-        wake_event: WakeEvent,
-        apply_together: Callable[[Sequence[tuple[str, str, bytes]]], object] | None = None,
+        self, spool: Spool, apply: Callable[[Sequence[tuple[str, str, bytes]]], object], wake_event: WakeEvent
     ) -> None:
-        """`apply_together` does for several items what `apply` does for each. When it fails they are applied singly, so
-        that one bad item is found and the others don't wait because of it.
-        """
         self._spool = spool
         self._apply = apply
-        self._apply_together = apply_together
         self._wake_event = wake_event
         self._stopping = threading.Event()
-        self._failures: dict[str, int] = {}
+        self._failures: dict[tuple[int, str], int] = {}
+        self._left: set[Item] = set()
+        """What the present drain could neither apply nor put aside."""
         self._worked = False
         """The last drain found something."""
         self.pause_s = FIRST_PAUSE_S
@@ -84,63 +77,58 @@ class SpoolWriter:
 
     def drain(self) -> bool:
         """Applies all that waits. False when it had to leave something for later."""
-        items = self._spool.pending()
-        self._worked = bool(items)
-        for first in range(0, len(items), TOGETHER):
-            part = items[first : first + TOGETHER]
-            if not self._stopping.is_set() and self._taken_together(part):
-                self.pause_s = FIRST_PAUSE_S
-                continue
-            for item in part:
-                if self._stopping.is_set() or not self._take(item):
+        self._left.clear()
+        self._worked = False
+        while items := self._spool.pending(TOGETHER, self._left):
+            self._worked = True
+            # one that failed already is not to hold up others once more
+            for part in [[item] for item in items] if self._failures else [items]:
+                if self._stopping.is_set() or not self._take(part):
                     return False
-                self.pause_s = FIRST_PAUSE_S
-        return True
+            self.pause_s = FIRST_PAUSE_S
+        return not self._left
 
-    def _taken_together(self, items: Sequence[Item]) -> bool:
-        """Applies all of them at once. False when that did not work, for whatever reason: each then shows its own."""
-        if self._apply_together is None or len(items) < 2 or self._failures:
-            return False
+    def _take(self, items: Sequence[Item]) -> bool:
+        """Applies the items, or puts aside what is bad of them. False when they have to be tried again later."""
+        first = items[0]
         try:
-            self._apply_together([(item.kind, item.id, self._spool.read(item)) for item in items])
-        except Exception as error:  # noqa: BLE001 - told again by the item whose fault it is
-            log.info("spool: %d items not applied together (%s)", len(items), error)
-            return False
-        for item in items:
-            self._spool.done(item)
-        if not self.available:
-            log.info("spool: the store is back")
-        self.available = True
-        return True
-
-    def _take(self, item: Item) -> bool:
-        """Applies one item or puts it aside. False when it has to be tried again later."""
-        try:
-            self._apply(item.kind, item.id, self._spool.read(item))
+            self._apply([(item.kind, item.id, self._spool.read(item)) for item in items])
         except StoreUnavailable as error:
             if self.available:
-                log.warning("spool: the store is away (%s), %s %s and what follows wait", error, item.kind, item.id)
+                log.warning("spool: the store is away (%s), %s %s and what follows wait", error, first.kind, first.id)
             self.available = False
             return False
-        except (BadData, SpoolDamaged, ValueError) as error:
-            self._put_aside(item, str(error))
-        except Exception as error:
-            if self._failed(item) < TRIES:
-                log.exception("spool: %s %s failed, it will be tried again", item.kind, item.id)
+        except Exception as error:  # noqa: BLE001 - `_hopeless` sorts out what it was
+            if len(items) > 1:
+                log.info("spool: %d items not applied together (%s)", len(items), error)
+                return all(not self._stopping.is_set() and self._take([item]) for item in items)
+            if not self._hopeless(first, error):
                 return False
-            self._put_aside(item, f"{type(error).__name__}: {error}")
         else:
-            self._spool.done(item)
+            self._spool.done(items)
             if not self.available:
                 log.info("spool: the store is back")
         self.available = True
-        self._failures.pop(item.name, None)
+        if self._failures:
+            self._failures.pop((first.number, first.id), None)
         return True
 
-    def _failed(self, item: Item) -> int:
-        self._failures[item.name] = self._failures.get(item.name, 0) + 1
-        return self._failures[item.name]
-
-    def _put_aside(self, item: Item, reason: str) -> None:
-        where = self._spool.reject(item, reason)
-        log.error("spool: %s %s can't be applied and lies in %s now: %s", item.kind, item.id, where, reason)
+    def _hopeless(self, item: Item, error: Exception) -> bool:
+        """Puts the item aside. False when it is to be tried again: nobody thought of such a failure."""
+        reason = str(error)
+        if not isinstance(error, BadData | SpoolDamaged | ValueError):
+            failed = (item.number, item.id)
+            self._failures[failed] = self._failures.get(failed, 0) + 1
+            if self._failures[failed] < TRIES:
+                log.error("spool: %s %s failed, it will be tried again", item.kind, item.id, exc_info=error)
+                return False
+            reason = f"{type(error).__name__}: {error}"
+        try:
+            where = self._spool.reject(item, reason)
+        except OSError as full:
+            # a full disk, say; what follows may well be applied, and makes room
+            log.error("spool: %s %s can't be applied (%s), nor be put aside: %s", item.kind, item.id, reason, full)
+            self._left.add(item)
+        else:
+            log.error("spool: %s %s can't be applied and lies in %s now: %s", item.kind, item.id, where, reason)
+        return True

@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import gevent
-from gevent.event import Event
 
 from engine.switch import quoting
 from engine.switch.execution import Execution
@@ -41,6 +40,7 @@ from engine.switch.port import (
     TimedOut,
 )
 from engine.switch.session import CallSession
+from engine.switch.waiting import Once
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,6 @@ PIECE_MS = 10_000
 """How long a piece of an endless tone lasts."""
 _BREAK_AGAIN_S = 0.06
 """An application starts at the next frame of 20 ms and forgets a break that came before: sent until it works."""
-_SETUP_S = 5.0
 _TONE_TIMES = re.compile(r"%\((\d{1,6}),(\d{1,6})")
 
 
@@ -87,15 +86,14 @@ class SwitchChannel:
         self._session = session
         self._uuid = session.uuid
         self._answered = self.info.answered
-        self._setups: list[Execution] = []
-        """Applications that were started and not waited for."""
         self._terminators: str | None = None
         self._playing: Execution | None = None
         self._stops = 0
         self._background: gevent.Greenlet | None = None
         self._keys = ""
         self._last_key_at = 0.0
-        self._wake = Event()
+        self._wake: Once[None] = Once()
+        """A key, or the end."""
         self._callbacks: list[Callable[[ChannelEnd | None], None]] = []
         session.on_key = self._on_key
         session.on_over = self._on_over
@@ -107,8 +105,8 @@ class SwitchChannel:
         return self._session.end
 
     def on_end(self, callback: Callable[[ChannelEnd | None], None]) -> Callable[[], None]:
-        """Call back once at the end, in the reader's greenlet: the callback must not wait for the switch."""
-        if self._session.over.is_set():
+        """Call back once at the end, in the event loop: the callback must not wait for anything."""
+        if self._session.over.ready:
             callback(self._session.end)
             return lambda: None
         self._callbacks.append(callback)
@@ -129,7 +127,6 @@ class SwitchChannel:
     def hangup(self, cause: str, deadline_s: float = 10) -> ChannelEnd:
         checked = quoting.cause(cause)
         try:
-            self._finish_setups(min(deadline_s, _SETUP_S))
             # Not the application `hangup`: that would wait behind whatever is playing.
             self._session.send(f"api uuid_kill {self._uuid} {checked}", deadline_s=deadline_s)
         except ChannelGone as gone:
@@ -148,16 +145,16 @@ class SwitchChannel:
 
     def answer(self) -> None:
         if not self._answered:
-            self._setups.append(self._session.start("answer"))
+            self._order("uuid_answer")
             self._answered = True
 
     def pre_answer(self) -> None:
         if not self._answered:
-            self._setups.append(self._session.start("pre_answer"))
+            self._order("uuid_pre_answer")
 
     def ring(self) -> None:
         if not self._answered:
-            self._setups.append(self._session.start("ring_ready"))
+            self._order("uuid_ring_ready")
 
     def set_variables(self, variables: Mapping[str, str]) -> None:
         items = list(variables.items())
@@ -230,7 +227,6 @@ class SwitchChannel:
 
     def start_recording(self, path: str) -> None:
         checked = quoting.recording(path)
-        self._finish_setups(_SETUP_S)
         self.set_variables({"RECORD_STEREO": "true"})
         self._record("start", checked)
 
@@ -277,7 +273,7 @@ class SwitchChannel:
             return self._session.wait(execution, left_s)
         except BaseException:
             # The deadline, or the greenlet was stopped from outside: what plays must not go on.
-            if not execution.completed and not self._session.over.is_set():
+            if not execution.completed and not self._session.over.ready:
                 gevent.spawn(self._silence_quietly, execution)
             raise
 
@@ -336,19 +332,16 @@ class SwitchChannel:
                 return Digits(digits) if digits else TimedOut()
             if now >= until:
                 raise DeadlinePassed("the collection's deadline")
-            self._wake.clear()
+            self._wake = Once()
             self._wake.wait(min(limit, until) - now)
             self._session.raise_if_over()
 
     # Odds and ends
 
-    def _finish_setups(self, timeout_s: float) -> None:
-        """Wait for what was started unawaited: an API would overtake it, a recording the answer for example."""
-        while self._setups:
-            execution = self._setups.pop()
-            if not execution.completed:
-                with contextlib.suppress(DeadlinePassed):
-                    self._session.wait(execution, timeout_s)
+    def _order(self, api: str) -> None:
+        # Not the application of that name: it begins with the channel's next frame of 20 ms, and whatever is sent
+        # behind it to act at once, a recording's start for example, would overtake it. APIs are done in their order.
+        self._session.post(f"api {api} {self._uuid}")
 
     def _flush(self) -> None:
         with contextlib.suppress(SwitchError):

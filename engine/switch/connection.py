@@ -1,28 +1,31 @@
-"""One socket to the switch: a greenlet that reads, commands that are answered in order, waits that all end.
+"""One socket to the switch: read in the event loop, commands that are answered in order, waits that all end.
+
+No greenlet belongs to a connection. What comes is read and handed over by a callback of the event loop, one `recv` a
+turn; who is given a frame there must not wait, and who can't take more for now says `hold`.
 
 What needs no answer is posted: it is written together with the next command that does, or at the end of the current
 turn of the event loop, whichever comes first. So a row of commands costs one write, and none of them lies around.
 
-Memory is bounded by back-pressure: frames are handed over in the reader's greenlet, nothing is queued behind it, and
-at most `MAX_UNANSWERED` commands are on their way.
+Memory is bounded by back-pressure: a connection that is held reads nothing, and at most `MAX_UNANSWERED` commands are
+on their way.
 """
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import logging
-import socket as plain_socket
 from collections import deque
 from collections.abc import Callable, Iterable
 
 import gevent
-from gevent.event import AsyncResult
-from gevent.lock import BoundedSemaphore
 from gevent.socket import socket as Socket
 
 from engine.switch import quoting
 from engine.switch.frames import API_RESPONSE, COMMAND_REPLY, Frame, FrameError, FrameReader
 from engine.switch.port import DeadlinePassed, SwitchLost
+from engine.switch.waiting import Once
+from engine.switch.writing import Writer
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +33,25 @@ COMMAND_DEADLINE_S = 10.0
 """How long a command may stay without an answer; FreeSWITCH answers within milliseconds."""
 MAX_UNANSWERED = 512
 _CHUNK_BYTES = 64 * 1024
+_READ = 1
 
 Headers = Iterable[tuple[str, str]]
 OnReply = Callable[[Frame | None], None]
 """Called once with the answer, or with None when the connection ended before it came. Must not block."""
 
 
-def tune(sock: Socket) -> None:
-    """No delay for small writes; a peer that vanished without a word is noticed within about a minute."""
+def tune(sock: Socket | _socket.socket) -> None:
+    """No delay for small writes; a peer that vanished without a word is noticed within about a minute.
+
+    Connections that are accepted inherit all of this from the listening socket.
+    """
     for level, option, value in (
-        (plain_socket.IPPROTO_TCP, plain_socket.TCP_NODELAY, 1),
-        (plain_socket.SOL_SOCKET, plain_socket.SO_KEEPALIVE, 1),
-        (plain_socket.IPPROTO_TCP, getattr(plain_socket, "TCP_KEEPIDLE", None), 20),
-        (plain_socket.IPPROTO_TCP, getattr(plain_socket, "TCP_KEEPINTVL", None), 10),
-        (plain_socket.IPPROTO_TCP, getattr(plain_socket, "TCP_KEEPCNT", None), 3),
-        (plain_socket.IPPROTO_TCP, getattr(plain_socket, "TCP_USER_TIMEOUT", None), 40_000),
+        (_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1),
+        (_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1),
+        (_socket.IPPROTO_TCP, getattr(_socket, "TCP_KEEPIDLE", None), 20),
+        (_socket.IPPROTO_TCP, getattr(_socket, "TCP_KEEPINTVL", None), 10),
+        (_socket.IPPROTO_TCP, getattr(_socket, "TCP_KEEPCNT", None), 3),
+        (_socket.IPPROTO_TCP, getattr(_socket, "TCP_USER_TIMEOUT", None), 40_000),
     ):
         if option is not None:
             with contextlib.suppress(OSError):
@@ -53,21 +60,21 @@ def tune(sock: Socket) -> None:
 
 def encoded(command: str, headers: Headers = ()) -> bytes:
     """A command as it goes over the wire. Raises UnsafeArgument for anything that would begin another."""
-    lines = [quoting.line(command)]
-    lines += [f"{quoting.line(name)}: {quoting.line(value)}" for name, value in headers]
+    lines = [command, *[f"{name}: {value}" for name, value in headers]]
+    quoting.line("".join(lines))
     return ("\n".join(lines) + "\n\n").encode()
 
 
 class Connection:
-    """Commands out, frames in, over one socket which it owns from now on.
+    """Commands out, frames in, over one socket which it owns from now on: the object given is detached from it.
 
-    `on_frame` gets every frame that answers no command, in the reader's greenlet: it must not wait for an answer.
+    `on_frame` gets every frame that answers no command, in the event loop: it must not wait for anything.
     `on_end` is called once, after every waiter was released, with the reason.
     """
 
     def __init__(
         self,
-        sock: Socket,
+        sock: Socket | _socket.socket,
         on_frame: Callable[[Frame], None],
         on_end: Callable[[SwitchLost], None],
         *,
@@ -76,162 +83,173 @@ class Connection:
     ) -> None:
         self.name = name
         self.ended: SwitchLost | None = None
-        self._sock = sock
+        self.sock = sock if type(sock) is _socket.socket else _plain(sock)
         self._on_frame = on_frame
         self._on_end = on_end
         self._reader = reader or FrameReader()
-        self._out: list[bytes] = []
         self._unanswered: deque[OnReply] = deque()
-        self._writing = BoundedSemaphore(1)
+        self._writer = Writer(self.sock, self.close)
         self._flush_due = False
-        tune(sock)
-        self._greenlet = gevent.spawn(self._read)
+        self._held = False
+        self._loop = gevent.get_hub().loop
+        self._watcher = self._loop.io(self.sock.fileno(), _READ)
+        self._watcher.start(self.read)
 
     def send(self, command: str, headers: Headers = (), deadline_s: float = COMMAND_DEADLINE_S) -> Frame:
         """Write everything posted and this command, wait for its answer.
 
         Raises SwitchLost, DeadlinePassed, UnsafeArgument.
         """
-        result: AsyncResult = AsyncResult()
-        self._enqueue(encoded(command, headers), result.set)
+        answer: Once[Frame] = Once()
+        self._enqueue(encoded(command, headers), answer.set)
         self.flush(deadline_s)
-        return self._answer(result, command, deadline_s)
-
-    def _answer(self, result: AsyncResult, command: str, deadline_s: float) -> Frame:
-        if self.ended is None:
-            result.wait(deadline_s)
-        elif not result.ready():
-            raise self.ended
-        if not result.ready():
+        if not answer.wait(deadline_s) and not self._writer.overdue():
             raise DeadlinePassed(f"no answer to `{' '.join(command.split(' ', 2)[:2])}` within {deadline_s:.1f} s")
-        frame: Frame | None = result.value
-        if frame is None:
+        if answer.value is None:
             raise self.ended or SwitchLost("the connection ended")
-        return frame
+        return answer.value
 
-    def await_first(self, command: str, deadline_s: float) -> Frame:
-        """Wait for the answer to a command that was written before this connection was made of its socket."""
-        result: AsyncResult = AsyncResult()
-        self._unanswered.appendleft(result.set)
-        return self._answer(result, command, deadline_s)
+    def take_first(self, on_reply: OnReply) -> None:
+        """Take the answer to a command that was written before this connection was made of its socket.
+
+        Reads what has come, so `on_reply` may be called at once.
+        """
+        self._unanswered.appendleft(on_reply)
+        self.read()
 
     def post(self, command: str, headers: Headers = (), on_reply: OnReply | None = None) -> None:
         """Have a command written with the next one, at the latest when this greenlet next lets another run."""
         self._enqueue(encoded(command, headers), on_reply or _log_refusal(command))
         if not self._flush_due:
             self._flush_due = True
-            gevent.get_hub().loop.run_callback(self._flush_in_own_greenlet)
+            self._loop.run_callback(self._flush_posted)
 
     def flush(self, deadline_s: float = COMMAND_DEADLINE_S) -> None:
-        """Write what is posted. Raises SwitchLost, also when the switch takes nothing within the deadline."""
-        if not self._writing.acquire(timeout=deadline_s):
-            raise DeadlinePassed(f"the switch took nothing within {deadline_s} s")
-        try:
-            while self._out and self.ended is None:
-                data = b"".join(self._out)
-                self._out.clear()
-                written = False
-                try:
-                    with gevent.Timeout(deadline_s, False):
-                        self._sock.sendall(data)
-                        written = True
-                finally:
-                    if not written:
-                        # Half a command may be on the wire: nothing that follows could be understood.
-                        self._finish(SwitchLost("writing a command was broken off"))
-        except OSError as fault:
-            self._finish(SwitchLost(f"writing to the switch failed: {fault}"))
-        finally:
-            self._writing.release()
+        """Write what is posted, without waiting; what there is no room for follows when there is.
+
+        Raises SwitchLost; the connection ends when the switch takes nothing within the deadline.
+        """
+        if self.ended is None:
+            self._writer.flush(deadline_s)
         if self.ended is not None:
             raise self.ended
 
     def settle(self, timeout_s: float) -> bool:
         """Write what is posted and wait until every command is answered; False when that takes too long or fails."""
-        if self.ended is None and not self._out and not self._unanswered:
-            return True
-        done: AsyncResult = AsyncResult()
+        if not self._unanswered:
+            return self.ended is None
+        done: Once[Frame] = Once()
+        last = self._unanswered.pop()
+
+        def both(frame: Frame | None) -> None:
+            last(frame)
+            done.set(frame)
+
+        self._unanswered.append(both)
         try:
-            if self._unanswered:
-                last = self._unanswered.pop()
-                self._unanswered.append(lambda frame: (last(frame), done.set(frame))[0])
             self.flush(timeout_s)
-            done.wait(timeout_s)
-            return done.ready() and done.value is not None
-        except (SwitchLost, DeadlinePassed):
+        except SwitchLost:
             return False
+        return done.wait(timeout_s) and done.value is not None
+
+    def hold(self) -> None:
+        """Read nothing until `go_on`: the switch has to wait. What has been read already is kept, not handed over."""
+        self._held = True
+        if self.ended is None:
+            self._watcher.stop()
+
+    def go_on(self) -> None:
+        """Take what was held up."""
+        if self._held:
+            self._held = False
+            self._loop.run_callback(self._take_up)
 
     def close(self, reason: str = "closed by the engine") -> None:
         """End the connection; every waiter is released with SwitchLost. Doing it twice changes nothing."""
-        self._finish(SwitchLost(reason))
-
-    def _enqueue(self, data: bytes, on_reply: OnReply) -> None:
-        # Appending both without a switch between greenlets keeps answers and commands in the same order.
-        if self.ended is not None:
-            raise self.ended
-        if len(self._unanswered) >= MAX_UNANSWERED:
-            raise DeadlinePassed(f"{MAX_UNANSWERED} commands without an answer")
-        self._out.append(data)
-        self._unanswered.append(on_reply)
-
-    def _flush_in_own_greenlet(self) -> None:
-        self._flush_due = False
-        if self._out and self.ended is None:
-            gevent.spawn(self._flush_quietly)
-
-    def _flush_quietly(self) -> None:
-        with contextlib.suppress(SwitchLost, DeadlinePassed):
-            self.flush()
-
-    def _read(self) -> None:
-        try:
-            while self.ended is None:
-                data = self._sock.recv(_CHUNK_BYTES)
-                if not data:
-                    part = f" within a frame, {self._reader.pending} bytes" if self._reader.pending else ""
-                    self._finish(SwitchLost(f"the switch closed the connection{part}"))
-                    return
-                for frame in self._reader.feed(data):
-                    self._take(frame)
-                    if self.ended is not None:
-                        return
-                if len(data) == _CHUNK_BYTES:
-                    gevent.sleep(0)  # a peer that never stops sending must not hold up the other calls
-        except FrameError as fault:
-            self._finish(SwitchLost(f"the switch sent what is no frame: {fault}"))
-        except OSError as fault:
-            self._finish(SwitchLost(f"reading from the switch failed: {fault}"))
-
-    def _take(self, frame: Frame) -> None:
-        if frame.content_type in (COMMAND_REPLY, API_RESPONSE):
-            if not self._unanswered:
-                log.warning("%s: an answer that nobody asked for: %s", self.name, quoting.visible(frame.reply[:80]))
-                return
-            self._guarded(self._unanswered.popleft(), frame)
-            return
-        self._guarded(self._on_frame, frame)
-
-    def _guarded(self, call: Callable[[Frame], None], frame: Frame) -> None:
-        try:
-            call(frame)
-        except Exception:
-            log.exception("%s: handling %r failed", self.name, frame)
-
-    def _finish(self, reason: SwitchLost) -> None:
         if self.ended is not None:
             return
-        self.ended = reason
+        self.ended = lost = SwitchLost(reason)
+        self._writer.clear()
+        self._watcher.stop()
+        self._watcher.close()
         with contextlib.suppress(OSError):
-            self._sock.shutdown(plain_socket.SHUT_RDWR)
-        self._sock.close()
+            self.sock.shutdown(_socket.SHUT_RDWR)
+        self.sock.close()
         self._reader = FrameReader()  # half a frame must not stay in memory until the rest of the session goes
-        self._out.clear()
         while self._unanswered:
             try:
                 self._unanswered.popleft()(None)
             except Exception:
                 log.exception("%s: releasing a waiter failed", self.name)
-        self._on_end(reason)
+        self._on_end(lost)
+
+    def read(self) -> None:
+        """Take what is there. Once a turn of the event loop: one that never stops sending must not hold up others."""
+        if self._held or self.ended is not None:
+            return
+        try:
+            data = self.sock.recv(_CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as fault:
+            self.close(f"reading from the switch failed: {fault}")
+            return
+        if data:
+            self._cut(data)
+            return
+        part = f" within a frame, {self._reader.pending} bytes" if self._reader.pending else ""
+        self.close(f"the switch closed the connection{part}")
+
+    def _cut(self, data: bytes) -> None:
+        """Hand over the frames that are complete with `data`, until the end or until held."""
+        try:
+            for frame in self._reader.feed(data):
+                self._take(frame)
+                if self._held or self.ended is not None:
+                    return
+        except FrameError as fault:
+            self.close(f"the switch sent what is no frame: {fault}")
+
+    def _take_up(self) -> None:
+        if self.ended is None and not self._held:
+            self._cut(b"")
+        if self.ended is None and not self._held:
+            self._watcher.start(self.read)
+
+    def _enqueue(self, data: bytes, on_reply: OnReply) -> None:
+        # Adding both without a switch between greenlets keeps answers and commands in the same order.
+        if self.ended is not None:
+            raise self.ended
+        if len(self._unanswered) >= MAX_UNANSWERED:
+            raise DeadlinePassed(f"{MAX_UNANSWERED} commands without an answer")
+        self._writer.add(data)
+        self._unanswered.append(on_reply)
+
+    def _flush_posted(self) -> None:
+        self._flush_due = False
+        if self.ended is None:
+            self._writer.flush(COMMAND_DEADLINE_S)
+
+    def _take(self, frame: Frame) -> None:
+        try:
+            if frame.content_type not in _ANSWERS:
+                self._on_frame(frame)
+            elif self._unanswered:
+                self._unanswered.popleft()(frame)
+            else:
+                log.warning("%s: an answer that nobody asked for: %s", self.name, quoting.visible(frame.reply[:80]))
+        except Exception:
+            log.exception("%s: handling %r failed", self.name, frame)
+
+
+_ANSWERS = (COMMAND_REPLY, API_RESPONSE)
+
+
+def _plain(sock: Socket | _socket.socket) -> _socket.socket:
+    """The socket without what gevent, or the standard library, puts around it; never blocking."""
+    plain = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
+    plain.setblocking(False)
+    return plain
 
 
 def _log_refusal(command: str) -> OnReply:

@@ -40,6 +40,7 @@ RETRY_FIRST_S = 0.2
 RETRY_MOST_S = 10.0
 PARK_TIMEOUT_S = 30
 _MAX_DISPATCH = 10_000
+"""So many callbacks wait for their turn; then the switch waits, until half of them have run."""
 _SETTLE_S = 2.0
 
 
@@ -75,7 +76,7 @@ class SwitchControl:
         """Legs that rang when the connection broke: hung up as soon as there is one again."""
         self._end_callbacks: list[Callable[[ChannelEnd], None]] = []
         self._connected_callbacks: list[Callable[[], None]] = []
-        self._dispatch: Queue = Queue(_MAX_DISPATCH)
+        self._dispatch: Queue = Queue()
         self._greenlets: list[gevent.Greenlet] = []
 
     # Its life
@@ -287,11 +288,15 @@ class SwitchControl:
         elif frame.name == "CHANNEL_HANGUP_COMPLETE" and frame.get("variable_cw_managed") == "true":
             end = channel_end(frame)
             for callback in self._end_callbacks:
-                self._dispatch.put((callback, (end,)))  # waits when full, and so does the switch
+                self._dispatch.put((callback, (end,)))
+            if self._line is not None and self._dispatch.qsize() >= _MAX_DISPATCH:
+                self._line.hold()
 
     def _call_back(self) -> None:
         while True:
             callback, arguments = self._dispatch.get()
+            if self._line is not None and self._dispatch.qsize() <= _MAX_DISPATCH // 2:
+                self._line.go_on()
             try:
                 callback(*arguments)
             except Exception:

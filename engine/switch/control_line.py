@@ -9,7 +9,7 @@ from gevent import socket
 from gevent.event import AsyncResult
 
 from engine.switch import quoting
-from engine.switch.connection import Connection, Headers
+from engine.switch.connection import Connection, Headers, tune
 from engine.switch.frames import AUTH_REQUEST, DISCONNECT_NOTICE, EVENT, RUDE_REJECTION, Frame
 from engine.switch.port import DeadlinePassed, SwitchLost
 
@@ -31,7 +31,7 @@ class ControlAddress:
 
 
 class ControlLine:
-    """One connection to the event socket. `on_event` runs in the reader's greenlet and must not wait for an answer."""
+    """One connection to the event socket. `on_event` runs in the event loop and must not wait; see `hold`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ControlLine:
             sock = socket.create_connection((address.host, address.port), timeout=deadline_s)
         except OSError as fault:
             raise SwitchLost(f"no connection to the switch at {address}: {fault}") from None
-        sock.settimeout(None)
+        tune(sock)
         self._connection = Connection(sock, self._on_frame, self._ended, name=f"control {address}")
         try:
             self._log_in(address)
@@ -72,6 +72,14 @@ class ControlLine:
     def send(self, command: str, headers: Headers = (), deadline_s: float | None = None) -> Frame:
         """Send a command, wait for the answer. Raises SwitchLost, DeadlinePassed."""
         return self._connection.send(command, headers, deadline_s or self._deadline_s)
+
+    def hold(self) -> None:
+        """Have the switch wait with what it tells, answers to commands too."""
+        self._connection.hold()
+
+    def go_on(self) -> None:
+        """Take what the switch has to tell again."""
+        self._connection.go_on()
 
     def close(self, reason: str = "closed by the engine") -> None:
         self._connection.close(reason)

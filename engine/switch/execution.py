@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid as uuids
 
-from gevent.event import AsyncResult
 from greenswitch import esl
 
 from engine.switch import quoting
 from engine.switch.frames import Frame, HeaderView
 from engine.switch.port import ChannelEnd, ChannelGone, DeadlinePassed, SwitchLost
+from engine.switch.waiting import Once
 
 REMOTE_ENDS = ("recv_bye", "recv_cancel", "recv_refuse")
 """Values of sip_hangup_disposition that say: the far side ended it."""
 UNKNOWN_CAUSE = "NORMAL_UNSPECIFIED"
+_PROCESS = str(uuids.uuid4())[:24]
+"""The part of an execution's id that is this process's; the rest counts. Random ones cost a system call each."""
+_NUMBERS = itertools.count(1)
 
 
 class CallGone(ChannelGone, esl.OutboundSessionHasGoneAway):  # type: ignore[misc]
@@ -30,15 +34,15 @@ class Execution:
     __slots__ = ("_done", "app", "refusal", "uuid")
 
     def __init__(self, app: str) -> None:
-        self.uuid = str(uuids.uuid4())
+        self.uuid = f"{_PROCESS}{next(_NUMBERS):012x}"
         self.app = app
         self.refusal = ""
         """What the switch said when it did not even take the command."""
-        self._done: AsyncResult = AsyncResult()
+        self._done: Once[Frame] = Once()
 
     @property
     def completed(self) -> bool:
-        return bool(self._done.ready())
+        return self._done.ready
 
     def complete(self, frame: Frame | None) -> None:
         """Its completion came, or None: it will never come."""
@@ -46,11 +50,9 @@ class Execution:
 
     def wait(self, timeout_s: float | None) -> Frame | None:
         """Its completion; None when none will come. Raises DeadlinePassed."""
-        self._done.wait(timeout_s)
-        if not self._done.ready():
+        if not self._done.wait(timeout_s):
             raise DeadlinePassed(f"{self.app} did not complete within {timeout_s:.1f} s")
-        frame: Frame | None = self._done.value
-        return frame
+        return self._done.value
 
 
 def execute_headers(execution: Execution, arg: str | None) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ Errors: `FrameError`, after which the stream has no meaning any more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -32,6 +33,9 @@ RUDE_REJECTION = "text/rude-rejection"
 _MAX_LENGTH_DIGITS = 10
 _END = b"\n\n"
 _EVENT_HEAD = b"\nContent-Type: text/event-plain\n"
+_EVENT_START = re.compile(rb"Content-Length: ([0-9]{1,10})\nContent-Type: text/event-plain\n\n")
+"""What nearly every event begins with; all else is read header by header."""
+_BLANKS = re.compile(rb"[\r\n]*")
 _BODILESS = (b"\nEvent-Name: CHANNEL_", b"\nEvent-Name: DTMF\n")
 """Events that never have a body: looking for the end of their headers would cost more than reading them."""
 
@@ -55,11 +59,10 @@ def _decoded(raw: bytes) -> str:
 class Frame:
     """One frame. `get` reads a header: of the event where it is one, else of the frame itself."""
 
-    __slots__ = ("_block", "_head", "_limit", "_text", "content_type")
+    __slots__ = ("_block", "_limit", "_text", "content_type")
 
     def __init__(self, head: bytes, body: bytes) -> None:
         """`head` and `body` both begin with the line break that stands before them."""
-        self._head = head
         self._text: bytes | None
         if head.endswith(_EVENT_HEAD):
             self.content_type = EVENT
@@ -176,62 +179,112 @@ def _content_length(head: bytes, most: int) -> int:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_LENGTH_DIGITS):
         raise FrameError(f"a body of {text[:40]!r} bytes")
-    length = int(text)
+    return _checked_length(int(text), most)
+
+
+def _checked_length(length: int, most: int) -> int:
     if length > most:
         raise FrameError(f"a body of {length} bytes, more than {most}")
     return length
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames, however it arrives. Each byte is looked at once."""
+    """Cuts a stream of bytes into frames, however it arrives. Each byte is looked at once.
+
+    What comes is cut where it lies. Only a frame that has not fully come is put together, and looked at again when
+    enough is there.
+    """
 
     def __init__(self, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._buffer = bytearray()
         self._max_head = max_head_bytes
         self._max_body = max_body_bytes
+        self._data = b""
+        self._at = 0
+        """Up to here `_data` has been cut into frames."""
+        self._part = bytearray()
+        """The beginning of a frame whose rest has not come."""
+        self._wanted = 0
+        """How long the frame in `_part` is; 0 while its headers have not ended."""
         self._searched = 0
-        """Up to here there is no end of a block of headers."""
-        self._head: bytes | None = None
-        """The headers whose body has not fully come; the buffer then begins with the line break before the body."""
-        self._length = 0
+        """Up to here there is no end of a block of headers in `_part`."""
 
     @property
     def pending(self) -> int:
         """Bytes that have come and belong to a frame that is not complete."""
-        return len(self._buffer)
+        return len(self._part) + len(self._data) - self._at
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take bytes, yield the frames that they complete. Frames before a fault are yielded before it is raised."""
-        self._buffer += data
-        while True:
-            if self._head is None and not self._take_head():
+        """Take bytes, yield the frames that they complete. Frames before a fault are yielded before it is raised.
+
+        Whoever stops half-way gets the other frames with the next bytes, or with none.
+        """
+        self._add(data)
+        while self._data:
+            frame = self._next()
+            if frame is None:
                 return
-            if len(self._buffer) <= self._length:
-                return
-            assert self._head is not None
-            with memoryview(self._buffer) as view:
-                frame = Frame(self._head, bytes(view[: self._length + 1]))
-            del self._buffer[: self._length + 1]
-            self._head = None
-            self._searched = 0
             yield frame
 
-    def _take_head(self) -> bool:
-        """Find the next block of headers; leaves the line break that ends it, as the one before the body."""
-        buffer = self._buffer
-        if self._searched == 0 and buffer.startswith((b"\n", b"\r")):
-            blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
-            del buffer[:blank]
-        end = buffer.find(_END, self._searched)
-        if end < 0:
-            if len(buffer) > self._max_head:
-                raise FrameError(f"headers longer than {self._max_head} bytes")
-            self._searched = max(len(buffer) - 1, 0)
-            return False
-        if end > self._max_head:
-            raise FrameError(f"headers of {end} bytes, more than {self._max_head}")
-        head = b"\n" + bytes(buffer[: end + 1])
-        self._length = _content_length(head, self._max_body)
-        del buffer[: end + 1]
-        self._head = head
-        return True
+    def _add(self, data: bytes) -> None:
+        if self._at < len(self._data):
+            self._data = self._data[self._at :] + data
+            self._at = 0
+            return
+        if self._part:
+            self._part += data
+            if not self._worth_looking():
+                data = b""
+            else:
+                data = bytes(self._part)
+                self._part = bytearray()
+        self._data, self._at = data, 0
+
+    def _worth_looking(self) -> bool:
+        """Whether the part that was kept may now be a frame, or too long for one."""
+        if self._wanted:
+            return len(self._part) >= self._wanted
+        if self._part.find(_END, self._searched) >= 0 or len(self._part) > self._max_head:
+            return True
+        self._searched = max(len(self._part) - 1, 0)
+        return False
+
+    def _next(self) -> Frame | None:
+        """The next frame, its bytes taken; None where it has not fully come."""
+        data = self._data
+        start = self._at = self._without_blanks(self._at)
+        event = _EVENT_START.match(data, start)
+        if event is not None:
+            head, body = _EVENT_HEAD, event.end() - 1
+            length = _checked_length(int(event[1]), self._max_body)
+        else:
+            found = data.find(_END, start)
+            if found < 0:
+                self._keep(0)
+                return None
+            if found - start > self._max_head:
+                raise FrameError(f"headers of {found - start} bytes, more than {self._max_head}")
+            head, body = b"\n" + data[start : found + 1], found + 1
+            length = _content_length(head, self._max_body)
+        end = body + 1 + length
+        if end > len(data):
+            self._keep(end - start)
+            return None
+        # At the end nothing is held on to: a call waits for minutes.
+        self._data, self._at = (data, end) if end < len(data) else (b"", 0)
+        return Frame(head, data[body:end])
+
+    def _keep(self, wanted: int) -> None:
+        """Put what is left aside until more comes."""
+        left = len(self._data) - self._at
+        if not wanted and left > self._max_head:
+            raise FrameError(f"headers longer than {self._max_head} bytes")
+        self._part = bytearray(memoryview(self._data)[self._at :])
+        self._wanted, self._searched = wanted, max(left - 1, 0)
+        self._data, self._at = b"", 0
+
+    def _without_blanks(self, at: int) -> int:
+        """Where the next block begins: line breaks between two are skipped."""
+        if self._data.startswith((b"\n", b"\r"), at):
+            blanks = _BLANKS.match(self._data, at)
+            return blanks.end() if blanks else at
+        return at

@@ -7,6 +7,7 @@ on. docs/decisions/0004-event-socket.md lists the defects of the original and wh
 
 from __future__ import annotations
 
+import _socket
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -25,12 +26,15 @@ from engine.switch.session import CallSession
 log = logging.getLogger(__name__)
 
 _MAX_HANDLER_QUEUE = 1000
+"""So many events wait for their handlers; then the switch waits, until half of them are handled."""
 
 
 class OutboundSession(CallSession, esl.OutboundSession):  # type: ignore[misc]
     """One call handed over by the switch, with greenswitch's methods."""
 
-    def __init__(self, client_address: Any, sock: Socket, *, deadline_s: float = COMMAND_DEADLINE_S) -> None:
+    def __init__(
+        self, client_address: Any, sock: Socket | _socket.socket, *, deadline_s: float = COMMAND_DEADLINE_S
+    ) -> None:
         # greenswitch's constructor is left out on purpose: it starts the reader and the unbounded queue replaced here.
         self.session_data: Any = None
         self.event_handlers: dict[str, list[Callable[[Any], None]]] = {}
@@ -107,22 +111,26 @@ class OutboundSession(CallSession, esl.OutboundSession):  # type: ignore[misc]
         if handler not in handlers:
             handlers.append(handler)
         if self._handler_queue is None:
-            self._handler_queue = Queue(_MAX_HANDLER_QUEUE)
+            self._handler_queue = Queue()
             self._handler_greenlet = gevent.spawn(self._run_handlers, self._handler_queue)
             self.on_event = self._queue_event
 
     def _queue_event(self, name: str, frame: Frame) -> None:
         assert self._handler_queue is not None
-        self._handler_queue.put((name, frame))  # waits when full, and so does the switch
+        self._handler_queue.put((name, frame))
+        if self._handler_queue.qsize() >= _MAX_HANDLER_QUEUE:
+            self.hold()
 
     def _finish(self, *how: Any) -> None:
-        was_over = self.over.is_set()
+        was_over = self.over.ready
         super()._finish(*how)
         if self._handler_queue is not None and not was_over:
-            gevent.spawn(self._handler_queue.put, None)
+            self._handler_queue.put(None)
 
     def _run_handlers(self, queue: Queue) -> None:
         while (item := queue.get()) is not None:
+            if queue.qsize() <= _MAX_HANDLER_QUEUE // 2:
+                self.go_on()
             name, frame = item
             for handler in [*self.event_handlers.get(name, ()), *self.event_handlers.get("*", ())]:
                 self._safe_exec_handler(handler, frame)

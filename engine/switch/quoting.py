@@ -42,6 +42,8 @@ _DELIMITERS = ";|~:!/"
 
 def line(text: str) -> str:
     """One line of a command: no line breaks, no other control characters."""
+    if text.isprintable():  # the quick way for nearly every text: no control character is printable
+        return text
     found = _CONTROL.search(text)
     if found:
         raise UnsafeArgument(f"a control character (U+{ord(found.group()):04X}) in {visible(text[:60])!r}")
@@ -165,7 +167,7 @@ def display_name(text: str) -> str:
 
 def visible(text: str) -> str:
     """A copy for logs and database rows: each control character becomes U+FFFD, so that a forged line break shows."""
-    return _CONTROL.sub("\ufffd", text)
+    return text if text.isprintable() else _CONTROL.sub("\ufffd", text)
 
 
 def _matched(pattern: re.Pattern[str], text: str, what: str) -> str:

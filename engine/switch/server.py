@@ -1,8 +1,8 @@
 """Accepts the connections on which the switch hands over calls.
 
-Each connection is greeted with `connect` and costs no greenlet until the first byte of an answer comes, which with a
-switch takes milliseconds; so thousands of silent clients neither take a call's place nor much memory. Who says nothing
-is dropped after a deadline, or earlier, the oldest first, when there are very many.
+Each connection is greeted with `connect` and costs no greenlet until that is answered, which with a switch takes
+milliseconds; so thousands of silent clients neither take a call's place nor much memory. Who says nothing is dropped
+after a deadline, or earlier, the oldest first, when there are very many.
 
 At the bound on sessions a call is taken over and let go at once: the dialplan goes on to its next `socket` action,
 which names another engine. Simply closing the connection would leave it in silence for ever (`engine.switch.session`).
@@ -10,6 +10,7 @@ which names another engine. Simply closing the connection would leave it in sile
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
 import logging
@@ -20,11 +21,10 @@ from typing import Any
 
 import gevent
 from gevent import socket
-from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from engine.switch.adapter import SwitchChannel
-from engine.switch.connection import encoded
+from engine.switch.connection import encoded, tune
 from engine.switch.outbound import OutboundSession
 from engine.switch.port import SwitchError
 from engine.switch.session import SESSIONS, Sessions
@@ -51,7 +51,7 @@ class _Greeted:
 
     __slots__ = ("address", "since_s", "sock", "watcher")
 
-    def __init__(self, sock: socket.socket, address: Any) -> None:
+    def __init__(self, sock: _socket.socket, address: Any) -> None:
         self.sock = sock
         self.address = address
         self.since_s = time.monotonic()
@@ -71,7 +71,7 @@ class _Acceptor(StreamServer):  # type: ignore[misc]
     """Gives each connection to `greet`, without a greenlet for it."""
 
     def __init__(
-        self, listener: socket.socket, greet: Callable[[socket.socket, Any], None], make_room: Callable[[], bool]
+        self, listener: socket.socket, greet: Callable[[_socket.socket, Any], None], make_room: Callable[[], bool]
     ) -> None:
         """`make_room` closes something when the process has no descriptor left; False when there is nothing."""
         super().__init__(listener, greet)
@@ -82,12 +82,22 @@ class _Acceptor(StreamServer):  # type: ignore[misc]
         """The next connection. What is raised makes gevent pause, up to a second: accepting never spins or ends."""
         while True:
             try:
-                return super().do_read()
+                return self.accept()
+            except BlockingIOError:
+                return None
             except OSError as fault:
                 if fault.errno not in _NO_DESCRIPTORS or not self._make_room():
                     raise
 
-    def do_handle(self, sock: socket.socket, address: Any) -> None:
+    def accept(self) -> tuple[_socket.socket, Any]:
+        """The socket as the system gives it: what gevent puts around one costs more than all the rest here."""
+        listener = self.socket
+        descriptor, address = listener._accept()
+        sock = _socket.socket(listener.family, listener.type, listener.proto, descriptor)
+        sock.setblocking(False)
+        return sock, address
+
+    def do_handle(self, sock: _socket.socket, address: Any) -> None:
         self._greet(sock, address)
 
 
@@ -115,14 +125,14 @@ class OutboundServer:
         self._sessions = sessions
         self._silent: dict[_Greeted, None] = {}
         """Connections without a first byte, the oldest first."""
-        self._unnamed: dict[OutboundSession, None] = {}
-        """Connections that have said something, but not yet which call they are; the oldest first."""
+        self._unnamed: dict[OutboundSession, float] = {}
+        """Connections that have said something, but not yet which call they are, and since when; the oldest first."""
         self._reminded_s = -_REMIND_S
         self._most_silent = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * _DESCRIPTORS)
         self._active = 0
         self.refused = 0
         """Calls that were sent on to another engine because of the bound."""
-        self._pool = Pool()
+        self._serving: dict[gevent.Greenlet, OutboundSession] = {}
         self._server: _Acceptor | None = None
         self._sweeper: gevent.Greenlet | None = None
 
@@ -141,6 +151,7 @@ class OutboundServer:
         listener = socket.socket(socket.AF_INET6 if ":" in self._listen[0] else socket.AF_INET)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tune(listener)
             listener.bind(self._listen)
             listener.listen(BACKLOG)
             self._listen = listener.getsockname()[:2]
@@ -172,19 +183,21 @@ class OutboundServer:
             self._sweeper.kill()
         while self._silent:
             self._drop_oldest()
-        self._pool.kill(timeout=CLOSE_S)
+        while self._unnamed:
+            self._drop_oldest_unnamed()
+        gevent.killall(list(self._serving), timeout=CLOSE_S)
+        while self._serving:  # those that were killed before they began
+            self._serving.popitem()[1].abort("the engine is being stopped")
 
     # From a connection to a call
 
-    def _greet(self, sock: socket.socket, address: Any) -> None:
+    def _greet(self, sock: _socket.socket, address: Any) -> None:
         """Say `connect` and wait for the first byte without a greenlet. Runs in the event loop: must not block."""
         greeting = encoded("connect")
         try:
             # A new socket has room for this; one that has not is of no use.
-            sock.setblocking(False)
             if sock.send(greeting) != len(greeting):
                 raise OSError("not written")
-            sock.setblocking(True)
         except OSError as fault:
             log.info("%s: gone at once: %s", address, fault)
             sock.close()
@@ -196,10 +209,22 @@ class OutboundServer:
             self._drop_oldest()
 
     def _on_first_byte(self, greeted: _Greeted) -> None:
-        if greeted in self._silent:
-            del self._silent[greeted]
-            greeted.forget()
-            self._pool.spawn(self._serve, greeted.sock, greeted.address)
+        if greeted not in self._silent:
+            return
+        del self._silent[greeted]
+        greeted.forget()
+        session = OutboundSession(greeted.address, greeted.sock, deadline_s=self._connect_deadline_s)
+        self._unnamed[session] = time.monotonic()
+        if len(self._unnamed) > MAX_UNNAMED:
+            self._drop_oldest_unnamed()
+        session.when_answered(lambda answered: self._on_answer(session, answered))
+
+    def _on_answer(self, session: OutboundSession, answered: bool) -> None:
+        self._unnamed.pop(session, None)
+        if answered:
+            self._serving[gevent.spawn(self._serve, session)] = session
+        else:
+            log.info("%s: not a call", session.client_address)
 
     def _drop_oldest(self) -> None:
         oldest = next(iter(self._silent))
@@ -221,13 +246,13 @@ class OutboundServer:
             return False
         return True
 
-    def _drop_oldest_unnamed(self) -> None:
+    def _drop_oldest_unnamed(self, reason: str = "too many connections that name no call") -> None:
         oldest = next(iter(self._unnamed))
         del self._unnamed[oldest]
-        oldest.abort("too many connections that name no call")
+        oldest.abort(reason)
 
     def _sweep(self) -> None:
-        """Drop who has been silent for too long."""
+        """Drop who has been silent for too long, or has not come to the end of its first answer."""
         while True:
             gevent.sleep(min(self._connect_deadline_s, PATIENCE_S) / 4)
             now_s = time.monotonic()
@@ -236,27 +261,24 @@ class OutboundServer:
                 if age_s < self._connect_deadline_s and (age_s < PATIENCE_S or len(self._silent) <= MAX_SILENT):
                     break
                 self._drop_oldest()
+            while self._unnamed and now_s - next(iter(self._unnamed.values())) >= self._connect_deadline_s:
+                self._drop_oldest_unnamed("names no call within the deadline")
 
-    def _serve(self, sock: socket.socket, address: Any) -> None:
-        session = OutboundSession(address, sock, deadline_s=self._connect_deadline_s)
-        self._unnamed[session] = None
-        if len(self._unnamed) > MAX_UNNAMED:
-            self._drop_oldest_unnamed()
+    def _serve(self, session: OutboundSession) -> None:
         try:
             channel = self._connected(session)
-            self._unnamed.pop(session, None)
             if channel is not None:
                 self._run(session, channel)
         finally:
-            self._unnamed.pop(session, None)
+            self._serving.pop(gevent.getcurrent(), None)
             if session.connected_frame is not None:
                 session.stop()
             session.abort("not a call")
 
     def _connected(self, session: OutboundSession) -> SwitchChannel | None:
-        """The channel, once the switch has named it; None where it did not or where there is no place for it."""
+        """The channel that the switch has named; None where it did not or where there is no place for it."""
         try:
-            session.take_over(said=True)
+            session.take_over()
             channel = SwitchChannel(session)
         except SwitchError as fault:
             log.info("%s: not a call: %s", session.client_address, fault)

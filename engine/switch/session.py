@@ -13,12 +13,12 @@ when the call has come back to another, throws it out there;
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from gevent.event import Event
 from gevent.socket import socket as Socket
 
 from engine.switch import quoting
@@ -26,6 +26,7 @@ from engine.switch.connection import COMMAND_DEADLINE_S, Connection, Headers, On
 from engine.switch.execution import UNKNOWN_CAUSE, CallGone, Execution, SessionLost, channel_end, execute_headers
 from engine.switch.frames import DISCONNECT_NOTICE, EVENT, Frame
 from engine.switch.port import ChannelEnd, CommandRefused, SwitchError, SwitchLost
+from engine.switch.waiting import Once
 
 log = logging.getLogger(__name__)
 
@@ -43,21 +44,24 @@ WATCHDOG_VARIABLE = "variable_cw_watchdog"
 class CallSession:
     """One call handed over by the switch. Waits raise ChannelGone, SwitchLost, DeadlinePassed, CommandRefused."""
 
-    def __init__(self, client_address: Any, sock: Socket, *, deadline_s: float = COMMAND_DEADLINE_S) -> None:
+    def __init__(
+        self, client_address: Any, sock: Socket | _socket.socket, *, deadline_s: float = COMMAND_DEADLINE_S
+    ) -> None:
         self.client_address = client_address
-        self.sock = sock
         self.deadline_s = deadline_s
         self.connected_frame: Frame | None = None
         """What the switch answered to `connect`."""
         self.end: ChannelEnd | None = None
         self.lost: SwitchLost | None = None
-        self.over = Event()
+        self.over: Once[None] = Once()
         self.on_over: Callable[[], None] | None = None
         self.on_key: Callable[[str], None] | None = None
         self.on_event: Callable[[str, Frame], None] | None = None
-        """Called with every event and its name; may wait, and then the switch waits too."""
+        """Called with every event and its name, in the event loop: who can't take more says `hold`."""
         self.foreign_events = 0
         """Events of other channels that came nevertheless; not zero means that a filter leaks."""
+        self._said: Frame | None = None
+        """The answer to a `connect` that was said before this session began."""
         self._uuid = ""
         self._connected_as = 0
         """The number of the answer to `connect` in the switch's sequence of events."""
@@ -69,6 +73,7 @@ class CallSession:
         """The last event that already said that the channel has hung up."""
         self._executions: dict[str, Execution] = {}
         self._connection = Connection(sock, self._on_frame, self._on_connection_end, name=f"outbound {client_address}")
+        self.sock = self._connection.sock
 
     @property
     def uuid(self) -> str:
@@ -77,18 +82,28 @@ class CallSession:
     @property
     def connected(self) -> bool:
         """The channel lives and this session holds it."""
-        return not self.over.is_set()
+        return not self.over.ready
 
-    def take_over(self, *, said: bool = False) -> Frame:
-        """Say `connect` (unless it was `said` already) and subscribe.
+    def when_answered(self, then: Callable[[bool], None]) -> None:
+        """For a socket on which `connect` was said already: call `then` when it is answered, with False if it never is.
+
+        In the event loop, maybe at once. No greenlet is needed until then.
+        """
+
+        def answered(frame: Frame | None) -> None:
+            self._said = frame
+            then(frame is not None)
+
+        self._connection.take_first(answered)
+
+    def take_over(self) -> Frame:
+        """Say `connect`, unless it was said and answered already, and subscribe.
 
         Returns the answer with the channel's headers; a second time only that.
         """
         if self.connected_frame is None:
-            if said:
-                frame = self._connection.await_first("connect", self.deadline_s)
-            else:
-                frame = self._connection.send("connect", deadline_s=self.deadline_s)
+            frame = self._said or self._connection.send("connect", deadline_s=self.deadline_s)
+            self._said = None
             self._uuid = quoting.uuid(frame.get("Unique-ID") or "")
             self._connected_as = _sequence(frame) or 0
             self.connected_frame = frame
@@ -124,6 +139,14 @@ class CallSession:
     def settle(self, timeout_s: float) -> bool:
         """Wait until every command that was posted is answered."""
         return self._connection.settle(timeout_s)
+
+    def hold(self) -> None:
+        """Have the switch wait with what it tells."""
+        self._connection.hold()
+
+    def go_on(self) -> None:
+        """Take what the switch has to tell again."""
+        self._connection.go_on()
 
     def start(self, app: str, arg: str | None = None) -> Execution:
         """Have an application started behind those that run already, without waiting for anything."""
@@ -163,7 +186,7 @@ class CallSession:
 
     def stop(self) -> None:
         """Let go of the socket; the dialplan goes on behind its `socket` action. Waits up to two seconds, rarely."""
-        if self._superseded or self.over.is_set():
+        if self._superseded or self.over.ready:
             return
         if self.connected_frame is not None and not self._parked:
             with contextlib.suppress(SwitchError):
@@ -182,12 +205,12 @@ class CallSession:
 
         Waits end with SwitchLost, but the socket stays open until the switch closes it after the hangup.
         """
-        if not self.over.is_set():
+        if not self.over.ready:
             self._superseded = True
             self._finish(None, SessionLost("the call came back on a newer socket"))
 
     def _finish(self, end: ChannelEnd | None, lost: SwitchLost | None) -> None:
-        if self.over.is_set():
+        if self.over.ready:
             return
         self.end, self.lost = end, lost
         self.over.set()
@@ -215,7 +238,7 @@ class CallSession:
     # What comes in
 
     def _on_frame(self, frame: Frame) -> None:
-        if self.over.is_set():
+        if self.over.ready:
             return
         if frame.content_type == EVENT:
             self._on_event(frame)

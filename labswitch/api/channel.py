@@ -239,7 +239,27 @@ async def uuid_recv_dtmf(switch: Switch, arguments: str) -> str:
 async def uuid_answer(switch: Switch, arguments: str) -> str:
     """`<uuid>`."""
     channel = switch.find(arguments)
-    if channel is None:
+    if channel is None or not channel.up:
         return "-ERROR\n"
     channel.answer()
+    return OK
+
+
+@command("uuid_pre_answer")
+async def uuid_pre_answer(switch: Switch, arguments: str) -> str:
+    """`<uuid>`."""
+    channel = switch.find(arguments)
+    if channel is None or not channel.up:
+        return "-ERROR\n"
+    channel.pre_answer()
+    return OK
+
+
+@command("uuid_ring_ready")
+async def uuid_ring_ready(switch: Switch, arguments: str) -> str:
+    """`<uuid>`."""
+    channel = switch.find(arguments)
+    if channel is None:
+        return "-ERROR\n"
+    channel.ring()
     return OK

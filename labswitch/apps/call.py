@@ -29,11 +29,7 @@ async def pre_answer(channel: Channel, data: str) -> None:
 @app("ring_ready")
 async def ring_ready(channel: Channel, data: str) -> None:
     """180 to the caller."""
-    if channel.direction == "inbound" and not channel.media_up and channel.leg is not None:
-        channel.leg.ring()
-        if not channel.profile.times.progress:
-            channel.profile.times.progress = channel.switch.clock.now_us()
-            channel.fire("CHANNEL_PROGRESS")
+    channel.ring()
 
 
 @app("hangup")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.call import CallResult
+from engine.domain.finished import FinishedCall
 from engine.domain.journal import decode, encode
 from engine.domain.recording import RecordingState
 from engine.store.calls import CallFilter, CallPosition, CallStore, Written
@@ -20,6 +21,10 @@ from tests.integration.store.samples import T0, journal, record, row
 @pytest.fixture
 def calls(database: Database) -> CallStore:
     return CallStore(database)
+
+
+def bare(call_id: str, **changes: object) -> FinishedCall:
+    return FinishedCall(record(call_id, **changes), b"")
 
 
 @pytest.mark.req("R90")
@@ -176,7 +181,8 @@ def test_many_calls_in_one_transaction_are_written_as_one_by_one(
     calls.write(record("there"))
     calls.write(record("other", talk_ms=1))
     fresh = [(record(f"new{number}"), journal(f"new{number}")) for number in range(3)]
-    written = calls.write_all([(record("there"), ()), *fresh, (record("other"), ())])
+    finished = [FinishedCall(found, b"\n".join(map(encode, entries))) for found, entries in fresh]
+    written = calls.write_all([bare("there"), *finished, bare("other")])
     assert written == [Written.SAME, Written.NEW, Written.NEW, Written.NEW, Written.KEPT_FIRST]
     for found, entries in fresh:
         assert calls.get(found.call_id) == found
@@ -187,5 +193,23 @@ def test_many_calls_in_one_transaction_are_written_as_one_by_one(
 @pytest.mark.req("R90")
 def test_of_many_calls_all_are_written_or_none(calls: CallStore) -> None:
     with pytest.raises(BadData):
-        calls.write_all([(record("good"), journal("good")), (record("bad", started_ms=10**18), ())])
+        calls.write_all([bare("good"), bare("bad", started_ms=10**18)])
+    with pytest.raises(BadData):
+        calls.write_all([bare("good"), bare("bad", talk_ms=2**63)])
     assert calls.get("good") is None
+
+
+@pytest.mark.req("R90")
+def test_of_the_same_call_twice_in_one_transaction_the_first_is_kept(calls: CallStore) -> None:
+    written = calls.write_all([bare("c1"), bare("c1"), bare("c1", talk_ms=1)])
+    assert written == [Written.NEW, Written.SAME, Written.KEPT_FIRST]
+    assert calls.get("c1") == record()
+
+
+@pytest.mark.req("R90")
+def test_a_journal_with_what_jsonb_does_not_hold_is_kept(calls: CallStore) -> None:
+    lines = b'{"n":1,"text":"a\\u0000b"}\n{"n":2,"text":"\\ud800"}\n{"n":3,"text":"\\\\u0000"}'
+    calls.write_all([FinishedCall(record(), lines)])
+    kept = calls.journal("c1")
+    assert kept is not None
+    assert [entry["text"] for entry in kept] == ["a\ufffdb", "\ufffd", "\\u0000"]

@@ -19,24 +19,24 @@ from engine.store.errors import StoreUnavailable
 from engine.store.spool import Spool
 from engine.store.spool_writer import SpoolWriter
 
-real_fsync = os.fsync
+real_write = os.write
 blocking_sleep = monkey.get_original("time", "sleep")
 
-def slow_fsync(descriptor):
+def slow_write(descriptor, content):
     blocking_sleep(0.5)
-    real_fsync(descriptor)
+    return real_write(descriptor, content)
 
-os.fsync = slow_fsync
+os.write = slow_write
 pool, wake, applied, away, finished = ThreadPool(4), Event(), [], True, Event()
 
-def apply(kind, item_id, payload):
+def apply(items):
     if away:
         raise StoreUnavailable("away")
-    applied.append(item_id)
+    applied.extend(items)
     if len(applied) == 8:
         finished.set()
 
-spool = Spool(sys.argv[1], wake_event=wake, offload=pool.apply)
+spool = Spool(sys.argv[1], wake_event=wake, offload=pool.apply, gather_s=0.05)
 writer = SpoolWriter(spool, apply, wake)
 writer.pause_s = 0.01
 running = gevent.spawn(writer.run)
@@ -54,6 +54,7 @@ ticking = gevent.spawn(tick)
 puts = [gevent.spawn(spool.put, "call", f"c{n}", b"x") for n in range(8)]
 gevent.joinall(puts, raise_error=True)
 assert len(spool.pending()) == 8
+assert len({item.name for item in spool.pending()}) == 1, "one write for all of them"
 away = False
 assert finished.wait(10)
 ticking.kill()

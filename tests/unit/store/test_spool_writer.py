@@ -5,16 +5,27 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.store.errors import BadData, StoreUnavailable
-from engine.store.spool import Spool
+from engine.store.spool import Spool, SpoolFull
 from engine.store.spool_writer import TRIES, SpoolWriter
 
-Apply = Callable[[str, str, bytes], object]
+Apply = Callable[[Sequence[tuple[str, str, bytes]]], object]
+
+
+def singly(apply: Callable[[str, str, bytes], object]) -> Apply:
+    """A store that takes the items one after another, and of several what comes before the first that it refuses."""
+
+    def all_of(items: Sequence[tuple[str, str, bytes]]) -> None:
+        for item in items:
+            apply(*item)
+
+    return all_of
 
 
 class PowerCut(BaseException):
@@ -52,7 +63,7 @@ def test_what_is_put_is_applied_at_once(spool: Spool) -> None:
             third.set()
 
     spool.put("call", "c0", b"0")
-    with running(spool, apply):
+    with running(spool, singly(apply)):
         spool.put("call", "c1", b"1")
         spool.put("recording", "r1", b"2")
         assert third.wait(4), "an idle writer looks only every 5 s: it was not woken"
@@ -77,7 +88,7 @@ def test_while_the_store_is_away_everything_waits_in_order(spool: Spool, caplog:
         if len(applied) == 3:
             finished.set()
 
-    with caplog.at_level(logging.INFO), running(spool, apply) as writer:
+    with caplog.at_level(logging.INFO), running(spool, singly(apply)) as writer:
         for number in range(3):
             spool.put("call", f"c{number}", b"")
         assert knocked.wait(10)
@@ -96,7 +107,7 @@ def test_the_pauses_grow_and_end_with_the_outage(spool: Spool) -> None:
         if away:
             raise StoreUnavailable("away")
 
-    writer = SpoolWriter(spool, apply, threading.Event())
+    writer = SpoolWriter(spool, singly(apply), threading.Event())
     spool.put("call", "c1", b"")
     pauses: list[float] = []
 
@@ -128,8 +139,8 @@ def test_what_can_never_be_applied_makes_room_and_is_kept(
 
     for item_id in ("c1", "bad", "c2"):
         spool.put("call", item_id, b"payload of " + item_id.encode())
-    assert SpoolWriter(spool, apply, threading.Event()).drain()
-    assert applied == ["c1", "c2"]
+    assert SpoolWriter(spool, singly(apply), threading.Event()).drain()
+    assert list(dict.fromkeys(applied)) == ["c1", "c2"], "what came before it may be applied again"
     assert spool.pending() == []
     kept, reason = sorted(spool.rejected_directory.iterdir())
     assert kept.read_bytes().endswith(b"payload of bad")
@@ -144,8 +155,13 @@ def test_a_damaged_item_does_not_hold_up_the_others(spool: Spool) -> None:
     applied: list[str] = []
     damaged = spool.put("call", "c1", b"payload")
     spool.put("call", "c2", b"payload")
+    spool.close()
     (spool.directory / damaged.name).write_bytes(b"")
-    assert SpoolWriter(spool, lambda kind, item_id, payload: applied.append(item_id), threading.Event()).drain()
+    reopened = Spool(spool.directory)
+    assert SpoolWriter(
+        reopened, singly(lambda kind, item_id, payload: applied.append(item_id)), threading.Event()
+    ).drain()
+    reopened.close()
     assert applied == ["c2"]
     assert "checksum" in next(spool.rejected_directory.glob("*.reason")).read_text()
 
@@ -160,9 +176,9 @@ def test_a_failure_that_nobody_thought_of_is_tried_a_few_times(spool: Spool, cap
         if item_id == "c1":
             raise KeyError("surprise")
 
-    writer = SpoolWriter(spool, apply, threading.Event())
+    writer = SpoolWriter(spool, singly(apply), threading.Event())
     assert [writer.drain() for _ in range(TRIES)] == [False] * (TRIES - 1) + [True]
-    assert tried == ["c1"] * TRIES + ["c2"]
+    assert tried == ["c1"] * (1 + TRIES) + ["c2"], "once together with the other"
     assert "surprise" in next(spool.rejected_directory.glob("*.reason")).read_text()
 
 
@@ -170,10 +186,10 @@ def test_a_broken_disk_does_not_end_the_writer(spool: Spool, monkeypatch: pytest
     applied = threading.Event()
     real, failures = spool.pending, iter([OSError("I/O error"), OSError("I/O error")])
 
-    def pending() -> object:
+    def pending(*arguments: Any) -> object:
         if (error := next(failures, None)) is not None:
             raise error
-        return real()
+        return real(*arguments)
 
     monkeypatch.setattr(spool, "pending", pending)
     spool.put("call", "c1", b"")
@@ -210,7 +226,7 @@ def test_nothing_is_lost_doubled_or_overtaken(
         if outcome == "cut after":
             raise PowerCut
 
-    writer = SpoolWriter(spool, apply, threading.Event())
+    writer = SpoolWriter(spool, singly(apply), threading.Event())
     for step in steps:
         if step == "put":
             put.append(f"c{len(put)}")
@@ -222,7 +238,7 @@ def test_nothing_is_lost_doubled_or_overtaken(
         except PowerCut:
             spool.close()
             spool = Spool(spool.directory)
-            writer = SpoolWriter(spool, apply, threading.Event())
+            writer = SpoolWriter(spool, singly(apply), threading.Event())
     outcomes = iter(())
     assert writer.drain()
     rejected = {path.name.split(".")[2] for path in spool.rejected_directory.glob("*.item")}
@@ -239,12 +255,7 @@ def test_what_waits_together_is_applied_together_and_in_order(spool: Spool) -> N
     together: list[list[str]] = []
     for number in range(5):
         spool.put("call", f"c{number}", b"")
-    writer = SpoolWriter(
-        spool,
-        lambda kind, item_id, payload: pytest.fail("applied singly"),
-        threading.Event(),
-        lambda items: together.append([item_id for _, item_id, _ in items]),
-    )
+    writer = SpoolWriter(spool, lambda items: together.append([item_id for _, item_id, _ in items]), threading.Event())
     assert writer.drain()
     assert together == [["c0", "c1", "c2", "c3", "c4"]]
     assert spool.pending() == []
@@ -254,17 +265,15 @@ def test_what_waits_together_is_applied_together_and_in_order(spool: Spool) -> N
 def test_one_bad_item_among_many_costs_the_others_nothing(spool: Spool) -> None:
     applied: list[str] = []
 
-    def apply(kind: str, item_id: str, payload: bytes) -> None:
-        if item_id == "c1":
+    def apply(items: Sequence[tuple[str, str, bytes]]) -> None:
+        found = [item_id for _, item_id, _ in items]
+        if "c1" in found:
             raise BadData("23502: no caller")
-        applied.append(item_id)
-
-    def apply_together(items: Sequence[tuple[str, str, bytes]]) -> None:
-        raise BadData("23502: no caller")
+        applied.extend(found)
 
     for number in range(3):
         spool.put("call", f"c{number}", b"")
-    assert SpoolWriter(spool, apply, threading.Event(), apply_together).drain()
+    assert SpoolWriter(spool, apply, threading.Event()).drain()
     assert applied == ["c0", "c2"]
     assert [path.name.split(".")[2] for path in spool.rejected_directory.glob("*.item")] == ["c1"]
 
@@ -276,7 +285,35 @@ def test_together_too_an_outage_is_waited_for_and_nothing_lost(spool: Spool) -> 
 
     for number in range(3):
         spool.put("call", f"c{number}", b"")
-    writer = SpoolWriter(spool, away, threading.Event(), away)
+    writer = SpoolWriter(spool, away, threading.Event())
     assert not writer.drain()
     assert not writer.available
     assert [item.id for item in spool.pending()] == ["c0", "c1", "c2"]
+
+
+@pytest.mark.req("R90")
+def test_what_can_neither_be_applied_nor_put_aside_holds_up_no_other(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    applied: list[str] = []
+
+    def apply(items: Sequence[tuple[str, str, bytes]]) -> None:
+        found = [item_id for _, item_id, _ in items]
+        if "bad" in found:
+            raise BadData("23502: no caller")
+        applied.extend(found)
+
+    def full(*_: object) -> None:
+        raise SpoolFull("no room")
+
+    for item_id in ("c1", "bad", "c2"):
+        spool.put("call", item_id, b"")
+    writer = SpoolWriter(spool, apply, threading.Event())
+    with monkeypatch.context() as patched:
+        patched.setattr(spool, "reject", full)
+        assert not writer.drain(), "one is left"
+    assert applied == ["c1", "c2"]
+    assert "no room" in caplog.text
+    assert [item.id for item in spool.pending()] == ["bad"]
+    assert writer.drain()
+    assert spool.pending() == []

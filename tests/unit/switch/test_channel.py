@@ -116,7 +116,7 @@ def test_commands_without_answer_go_out_with_the_next(bench: Bench) -> None:
     bench.channel.play([A])
     said = [(c.line, c.app) for c in bench.call.commands[4:]]
     assert said == [
-        ("sendmsg", "answer"),
+        (f"api uuid_answer {UUID}", ""),
         (f"api uuid_setvar_multi {UUID} a=1;b=x y", ""),
         (f"api uuid_setvar_multi {UUID} playback_terminators=none", ""),
         ("sendmsg", "playback"),
@@ -299,7 +299,7 @@ def test_recording(bench: Bench) -> None:
     bench.call.apis["uuid_record"] = lambda rest: api("-ERR no\n" if "stop" in rest else "+OK Success\n")
     bench.channel.answer()
     bench.channel.start_recording("/srv/r/a.flac")
-    assert bench.call.said("answer"), "media must be there before the recording begins"
+    assert bench.call.said("api uuid_answer"), "media must be there before the recording begins"
     lines = [command.line for command in bench.call.commands]
     assert lines[-2:] == [
         f"api uuid_setvar_multi {UUID} RECORD_STEREO=true",

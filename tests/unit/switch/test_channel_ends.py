@@ -113,7 +113,10 @@ def test_hanging_up(bench: Bench) -> None:
     bench.channel.answer()
     end = bench.channel.hangup("USER_BUSY")
     assert (end.cause, end.by_remote) == ("USER_BUSY", False)
-    assert [c.app or c.line for c in bench.call.commands[4:]] == ["answer", f"api uuid_kill {UUID} USER_BUSY"]
+    assert [c.app or c.line for c in bench.call.commands[4:]] == [
+        f"api uuid_answer {UUID}",
+        f"api uuid_kill {UUID} USER_BUSY",
+    ]
 
 
 def test_hanging_up_twice_at_once(bench: Bench) -> None:

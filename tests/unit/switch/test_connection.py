@@ -144,6 +144,9 @@ def test_an_answer_that_nobody_asked_for_changes_nothing(
 ) -> None:
     line, peer = ends
     peer.send(reply("+OK what"), b"Some: thing\n\n")
+    with gevent.Timeout(5):
+        while not line.frames:
+            gevent.sleep(0.002)
     asked = gevent.spawn(line.connection.send, "api x")
     peer.expect("api x")
     peer.send(api("right"))
@@ -203,15 +206,15 @@ def test_memory_is_bounded_in_both_directions(ends: tuple[Line, Peer]) -> None:
         line.connection.post("one too many")
 
 
-def test_a_slow_handler_holds_up_the_switch() -> None:
+def test_who_can_take_no_more_holds_up_the_switch() -> None:
     with pair() as (sock, peer):
-        go_on = gevent.event.Event()
         count = 0
 
         def handler(frame: Frame) -> None:
             nonlocal count
             count += 1
-            go_on.wait()
+            if count == 1:
+                connection.hold()
 
         connection = Connection(sock, handler, lambda reason: None)
         flood = b"".join(event("X", {"Pad": "x" * 1000}) for _ in range(20_000))
@@ -219,7 +222,7 @@ def test_a_slow_handler_holds_up_the_switch() -> None:
         sender.join(0.2)
         assert not sender.ready(), "the switch could write without limit"
         assert count == 1
-        go_on.set()
+        connection.go_on()
         sender.get(timeout=20)
         peer.close()
         with gevent.Timeout(20):

@@ -11,7 +11,6 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 from gevent.queue import Queue
-from gevent.server import StreamServer
 
 from engine.switch import server as server_module
 from engine.switch.adapter import SwitchChannel
@@ -214,6 +213,18 @@ def test_a_call_that_comes_back_supersedes_its_old_socket_without_closing_it(ben
     old.peer.close()
 
 
+def test_an_accepted_socket_inherits_what_the_listening_one_was_told(bench: Bench) -> None:
+    _, channel, _ = bench.call()
+    inherited = channel._session.sock
+    assert inherited.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert inherited.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    seen = [
+        inherited.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+    ]
+    assert seen == [20, 10, 3, 40_000]
+
+
 def test_port_in_use() -> None:
     with bench_of() as bench:
         other = OutboundServer(bench.server.address, lambda channel: None)
@@ -245,15 +256,15 @@ def test_without_a_descriptor_the_silent_make_room(monkeypatch: pytest.MonkeyPat
     with bench_of() as bench:
         silent = socket.create_connection(bench.server.address)
         until(lambda: len(bench.server._silent) == 1)
-        accept, full = StreamServer.do_read, [True]
+        accept, full = server_module._Acceptor.accept, [True]
 
-        def do_read(self: StreamServer) -> object:
+        def accepting(self: server_module._Acceptor) -> object:
             if full and bench.server._silent:
                 raise OSError(errno.EMFILE, "Too many open files")
             full.clear()
             return accept(self)
 
-        monkeypatch.setattr(StreamServer, "do_read", do_read)
+        monkeypatch.setattr(server_module._Acceptor, "accept", accepting)
         bench.call()
         with gevent.Timeout(DEADLINE_S):
             while silent.recv(4096):
@@ -264,15 +275,16 @@ def test_without_a_descriptor_the_silent_make_room(monkeypatch: pytest.MonkeyPat
 @pytest.mark.req("R124")
 def test_without_a_descriptor_and_nothing_to_drop_accepting_pauses_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with bench_of() as bench:
-        accept, refused = StreamServer.do_read, []
+        accept = server_module._Acceptor.accept
+        refused: list[int] = []
 
-        def do_read(self: StreamServer) -> object:
+        def accepting(self: server_module._Acceptor) -> object:
             if len(refused) < 3:
                 refused.append(1)
                 raise OSError(errno.EMFILE, "Too many open files")
             return accept(self)
 
-        monkeypatch.setattr(StreamServer, "do_read", do_read)
+        monkeypatch.setattr(server_module._Acceptor, "accept", accepting)
         monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *fault: None)
         bench.call()
         assert len(refused) == 3, "not more often than gevent's pauses allow"
