@@ -10,6 +10,9 @@ from typing import Any
 import gevent
 
 _WRITE = 2
+_TIMERS_S = 0.05
+"""By how much two timers that were started one after the other for the same time may differ, the first to the second.
+"""
 
 
 class Writer:
@@ -42,8 +45,8 @@ class Writer:
             self._write(deadline_s)
 
     def overdue(self) -> bool:
-        """Whether the socket took nothing until the deadline; told to `on_fault` in the same moment."""
-        if self._rest is None or time.monotonic() < self._until_s:
+        """Asked at the deadline of a command: whether the socket has not even taken it; told to `on_fault` then."""
+        if self._rest is None or time.monotonic() < self._until_s - _TIMERS_S:
             return False
         self._on_deadline()
         return True
