@@ -36,6 +36,10 @@ end
 
 local engine, keep_s = ARGV[1], ARGV[2]
 
+local function began(entry)
+  return tonumber(string.match(entry, '"at_ms":(%d+)'))
+end
+
 local function close(call, stream)
   redis.call('EXPIRE', stream, keep_s)
   redis.call('HDEL', 'cw:open', call)
@@ -49,6 +53,11 @@ local kinds = {
   -- late entries of a call, which is ours where nobody went on with it after them
   join = function(call, stream, first, last) return take(stream, first, last) end,
   join_held = function(call, stream, first, last)
+    -- Two engines that could not read of each other have both begun the call: the second one has it.
+    local theirs = redis.call('XRANGE', stream, '1-0', '1-0')[1]
+    if theirs and ARGV[first] == '1' and began(theirs[2][2]) < began(ARGV[first + 1]) then
+      redis.call('DEL', stream)
+    end
     local taken = take(stream, first, last)
     if taken == 'ok' and tonumber(ARGV[last - 1]) == redis.call('XLEN', stream) then
       redis.call('HSET', 'cw:open', call, engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -303,3 +304,20 @@ def test_signs_of_life_end_with_the_engine(rig: Rig) -> None:
     assert not other.engine_lives("e1")
     assert other.claim("closing", "c1", 60)
     assert not other.claim("closing", "c1", 60)
+
+
+@pytest.mark.parametrize(("later", "kept"), [(True, "e2"), (False, "e1")])
+def test_of_two_beginnings_the_second_is_the_call(rig: Rig, tmp_path: Path, later: bool, kept: str) -> None:
+    """An engine that died with its last entries on their way to a Redis that hung, and the one that began anew."""
+    writer = rig.journal("e1")
+    for n in (1, 2):
+        writer.append("c1", entry(n, "e1"))
+    writer.flush()
+    ours = [replace(entry(n, "e2"), at_ms=1000 + n + (500 if later else -500)) for n in (1, 2, 3)]
+    (tmp_path / "e2").mkdir()
+    FallbackFile(tmp_path / "e2" / "journal.ndjson").write([("hold", "c1"), *(line("c1", one) for one in ours)])
+    second = rig.journal("e2")
+    assert second.wait_here(BACK_WITHIN_S)
+    assert [one.event.engine for one in writer.load("c1") if isinstance(one.event, Attached)][-1] == kept
+    assert rig.conflicts == ([] if later else ["c1"])
+    assert writer.open_calls() == ({"c1": "e2"} if later else {})
