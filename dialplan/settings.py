@@ -32,6 +32,17 @@ _E164 = re.compile(r"[+][1-9][0-9]{5,14}")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 
 
+def password_weakness(password: str) -> str:
+    """Why the event socket must not have this password; empty for a good one."""
+    if not password:
+        return "is empty"
+    if password.casefold() == "cluecon":
+        return "is the public default of FreeSWITCH"
+    if len(password) < SHORTEST_PASSWORD:
+        return f"is shorter than {SHORTEST_PASSWORD} characters"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class EventSocket:
     """Where the switch listens for the engines' control connections."""
@@ -203,14 +214,9 @@ def _check_event_socket(socket: EventSocket, faults: Collector) -> None:
     elif not _is_private(address):
         faults.add("event_socket.ip", f"{socket.ip} is not loopback or private: the protocol is not encrypted")
     _check_port(socket.port, "event_socket.port", faults)
-    password = socket.password
-    if not password:
-        faults.add("event_socket.password", "is empty")
-    elif password.casefold() == "cluecon":
-        faults.add("event_socket.password", "is the public default of FreeSWITCH")
-    elif len(password) < SHORTEST_PASSWORD:
-        faults.add("event_socket.password", f"is shorter than {SHORTEST_PASSWORD} characters")
-    _check_secret(password, "event_socket.password", faults)
+    if weakness := password_weakness(socket.password):
+        faults.add("event_socket.password", weakness)
+    _check_secret(socket.password, "event_socket.password", faults)
     for index, network in enumerate(socket.allow):
         _check_network(network, f"event_socket.allow[{index}]", faults)
 

@@ -9,9 +9,10 @@ import re
 from uuid import uuid4
 
 _FIRST_LINE = re.compile(r"(?P<method>[A-Za-z]+) (?P<uri>\S+) SIP/(?P<version>\d\.\d)")
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_URI = r"[a-z][a-z0-9+.-]*:[^<>\s]+"
-_ADDRESS = re.compile(rf"(?:{_QUOTED}|[^<>\";:]*)\s*<{_URI}>.*|{_URI}", re.IGNORECASE | re.DOTALL)
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_URI = r"[a-z][a-z0-9+.-]*+:[^<>\s]++"
+# Possessive: each piece ends where the next begins, so nothing is ever tried a second time, however long it is.
+_ADDRESS = re.compile(rf"(?:{_QUOTED}\s*+|[^<>\";:]*+)<{_URI}>.*+|{_URI}", re.IGNORECASE | re.DOTALL)
 _CSEQ = re.compile(r"\d{1,10}\s+(?P<method>[A-Za-z]+)")
 _ANSWERED_WITH = ("Via", "From", "To", "Call-ID", "CSeq")
 _NAMES = {name.lower(): name for name in (*_ANSWERED_WITH, "Contact", "Require", "Content-Type", "Content-Length")}

@@ -18,7 +18,8 @@ def bench() -> None:
 
 @bench.command(
     epilog="""\b
-Exit codes: 0 measured and every goal met, 1 calls failed or a goal missed, 3 a controller had to be left out.
+Exit codes: 0 every goal measured and met, 1 calls failed or a goal missed, 3 a goal not measured (a controller was
+left out, by --only too).
 
 \b
 Examples:

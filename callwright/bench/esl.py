@@ -65,7 +65,7 @@ def run(plan: Plan, cache_dir: Path, *, as_json: bool) -> int:
         print(json.dumps(report.as_json()))
     else:
         show(report, Console(highlight=False))
-    return report.exit_code(plan.names)
+    return report.exit_code()
 
 
 def show(report: Report, console: Console) -> None:

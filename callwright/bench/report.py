@@ -23,7 +23,7 @@ class Result:
     name: str
     cpu_ms_per_call: float
     """CPU time of the controller's process, median of the rounds."""
-    events_per_s: float
+    events_per_cpu_s: float
     """Events in a burst for each second of the controller's CPU time, median of the rounds."""
     kb_per_idle_call: float
     """Growth of resident memory (KB of 1024 bytes) with calls that wait in the menu, for each of them."""
@@ -69,7 +69,7 @@ class Report:
         return {
             other.name: {
                 "cpu_per_call": ours.cpu_ms_per_call / other.cpu_ms_per_call,
-                "events_per_s": ours.events_per_s / other.events_per_s,
+                "events_per_cpu_s": ours.events_per_cpu_s / other.events_per_cpu_s,
                 "kb_per_idle_call": ours.kb_per_idle_call / other.kb_per_idle_call,
             }
             for other in self.results
@@ -96,11 +96,12 @@ class Report:
             found.append(f"{OURS}: {self.records[0]} call records for {self.records[1]} calls")
         return found
 
-    def exit_code(self, wanted: Sequence[str]) -> int:
-        """0: all that was wanted is measured and no goal missed; 1: calls failed or a goal is missed; 3: left out."""
-        if self.faults() or any(goal.met is False for goal in self.goals()):
+    def exit_code(self) -> int:
+        """0: every goal measured and met; 1: calls failed or a goal is missed; 3: a goal could not be measured."""
+        met = [goal.met for goal in self.goals()]
+        if self.faults() or False in met:
             return 1
-        return 3 if any(name in self.left_out for name in wanted) else 0
+        return 3 if None in met else 0
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -129,7 +130,7 @@ class Report:
                 each.name,
                 f"{each.cpu_ms_per_call:.2f}",
                 "" if share is None else f"{share:.2f} ×",
-                f"{each.events_per_s:,.0f}",
+                f"{each.events_per_cpu_s:,.0f}",
                 f"{each.kb_per_idle_call:.0f}",
                 f"{each.completed} of {each.calls}",
             ))  # fmt: skip
@@ -159,6 +160,6 @@ def summarise(name: str, rounds: Sequence[float], events: Sequence[float], idle_
 
 def _rounded(result: Result) -> dict[str, Any]:
     values = asdict(result)
-    for name in ("cpu_ms_per_call", "events_per_s", "kb_per_idle_call"):
+    for name in ("cpu_ms_per_call", "events_per_cpu_s", "kb_per_idle_call"):
         values[name] = round(values[name], 2)
     return values

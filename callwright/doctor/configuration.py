@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from callwright.doctor.finding import Finding, Subject, fail, ok, warn
-from dialplan.settings import SHORTEST_PASSWORD
+from dialplan.settings import password_weakness
 from engine.config import Config
 from ivr_flows import library
 
@@ -87,10 +87,11 @@ def secrets(config: Config) -> Iterator[Finding]:
     given = config.dialplan.event_socket_password
     own = given.get_secret_value() if given else None
     make = "make another: openssl rand -hex 24"
-    if own is not None and own.casefold() == "cluecon":
-        yield fail("dialplan.event_socket_password is FreeSWITCH's public default", make)
-    elif own is not None and len(own) < SHORTEST_PASSWORD:
-        yield fail(f"dialplan.event_socket_password is shorter than {SHORTEST_PASSWORD} characters", make)
+    passwords = {} if own is None else {"dialplan.event_socket_password": own}
+    passwords |= {f"switches[{i}].password": each.password.get_secret_value() for i, each in enumerate(config.switches)}
+    for name, password in passwords.items():
+        if weakness := password_weakness(password):
+            yield fail(f"{name} {weakness}", f"{make}; the same for the switch and for its engines")
     listen = config.dialplan.event_socket_listen
     for switch in config.switches:
         same = (switch.host, switch.port) == (listen.host, listen.port)
@@ -101,8 +102,8 @@ def secrets(config: Config) -> Iterator[Finding]:
     if short:
         yield warn(f"api.keys: {short} shorter than {SHORTEST_KEY} characters", make)
     redis_url = urlsplit(config.redis.url.get_secret_value()) if config.redis.url else None
-    password = redis_url.password or config.redis.password if redis_url else None
-    if redis_url and redis_url.hostname and not password and not is_loopback(redis_url.hostname):
+    protected = bool(redis_url and (redis_url.password or config.redis.password))
+    if redis_url and redis_url.hostname and not protected and not is_loopback(redis_url.hostname):
         yield warn("redis.url: no password, and not on this machine", "requirepass in its configuration")
 
 

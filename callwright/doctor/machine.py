@@ -30,7 +30,6 @@ def examine(subject: Subject) -> Iterator[Finding]:
     if not subject.configured:
         yield from programs()
         yield from switches()
-        yield from running_here(subject)
     if shutil.which("ffmpeg"):
         yield ok(f"ffmpeg {_version('ffmpeg', '-version')}")
     else:
@@ -88,12 +87,12 @@ def switches() -> Iterator[Finding]:
         yield warn("no SIPp here: the tests that call over SIP are left out", "apt-get install sip-tester")
 
 
-def running_here(subject: Subject) -> Iterator[Finding]:
-    """A system that `callwright up` runs has a configuration of its own, which one has to name."""
+def running_here(subject: Subject) -> str:
+    """A system that `callwright up` runs has a configuration of its own, which one has to name; "" for none."""
     state = subject.config.engine.state_dir
-    if running_in(state):
-        file = state / "run" / "callwright.toml"
-        yield ok(f"`callwright up` runs here; to examine it: callwright --config {file} doctor")
+    if subject.configured or not running_in(state):
+        return ""
+    return f"`callwright up` runs here; to examine it: callwright --config {state}/run/callwright.toml doctor"
 
 
 def _version(command: str, option: str) -> str:

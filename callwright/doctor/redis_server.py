@@ -28,8 +28,11 @@ def examine(subject: Subject) -> Iterator[Finding]:
         client.ping()
         yield from server(client)
         yield from rights(client)
+    except redis.AuthenticationError as error:
+        advice = "redis.password (or the one in redis.url) as requirepass or the user's ACL has it there"
+        yield fail(f"does not take the password of the configuration: {words_of(error)}", advice)
     except redis.RedisError as error:
-        yield fail(f"does not answer: {words_of(error)}", "check redis.url, its password, and that the server runs")
+        yield fail(f"does not answer: {words_of(error)}", "check redis.url, and that the server runs")
     finally:
         client.close()
 

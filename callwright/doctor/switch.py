@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from lxml import etree
 
-from callwright.doctor import switch_calls, switch_files
+from callwright.doctor import switch_access, switch_calls, switch_files
 from callwright.doctor.configuration import readable_by_others
 from callwright.doctor.finding import ANSWER_WITHIN_S, Finding, Subject, fail, ok, unfinished, warn, words_of
 from callwright.local import event_socket
@@ -76,6 +75,7 @@ def examine(subject: Subject, switch: Switch) -> Iterator[Finding]:
         advice = "check host and port, that it runs, and the listen-ip of its event socket"
         yield fail(f"{switch.host}:{switch.port} does not answer: {words_of(error)}", advice)
         return
+    yield ok("it takes the password of the configuration")
     with line:
         for check in CHECKS:
             try:
@@ -153,21 +153,6 @@ def limits(asked: Asked) -> Iterator[Finding]:
             yield ok(f"{found[1]} {words}")
 
 
-def listens(asked: Asked) -> Iterator[Finding]:
-    """Who may reach the event socket."""
-    found = asked.configuration("event_socket")
-    address = found.get("listen-ip", "::")
-    advice = "listen-ip: a loopback or private address; the protocol is not encrypted and commands the machine"
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        parsed = ip_address("::")
-    if parsed.is_unspecified or not (parsed.is_private or parsed.is_loopback):
-        yield fail(f"its event socket listens on {address}: open to every network", advice)
-    if not found.get("apply-inbound-acl") and not parsed.is_loopback:
-        yield warn("its event socket has no access list", "apply-inbound-acl: cw_control, as the rendered one has it")
-
-
 def assembled(asked: Asked) -> Iterator[Finding]:
     """FreeSWITCH writes its whole configuration, passwords included, into its log directory for everybody to read."""
     file = Path(asked.ask("global_getvar log_dir")) / "freeswitch.xml.fsxml"
@@ -178,7 +163,8 @@ def assembled(asked: Asked) -> Iterator[Finding]:
 
 Check = Callable[[Asked], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
-    *(version, modules, expansion, limits, listens, assembled),
+    *(version, modules, expansion, limits, assembled),
+    *(switch_access.listens, switch_access.trunks),
     *(switch_calls.profiles, switch_calls.gateways, switch_calls.dialplan, switch_calls.media),
     *(switch_files.sounds, switch_files.recordings),
 )

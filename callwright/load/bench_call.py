@@ -125,11 +125,12 @@ class Comparison:
         ]
 
     def exit_code(self) -> int:
-        """0: all measured, every goal met; 1: calls failed or a goal was missed; 3: Lua was left out."""
+        """0: every goal measured and met; 1: calls failed or a goal was missed; 3: a goal could not be measured."""
         failed = self.engine.failures or self.lost or self.interrupted or (self.lua is not None and self.lua.failures)
-        if failed or any(goal.met is False for goal in self.goals()):
+        met = [goal.met for goal in self.goals()]
+        if failed or False in met:
             return 1
-        return 3 if self.lua is None else 0
+        return 3 if None in met else 0
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -207,12 +208,13 @@ def _round(system: own.Own, name: str, plan: Plan, progress: Console) -> tuple[R
 def show(found: Comparison) -> None:
     """The table, the goals, what went wrong."""
     out = Console(highlight=False)
-    table = Table("", "calls", "failed", "INVITE to 200", "p99", "call length", "p99", "engine CPU", "switch CPU")
+    table = Table("", "calls", "failed", "INVITE to 200", "call length", "engine\nCPU", "switch\nCPU")
     for side in (found.engine, found.lua):
         if side is not None:
             table.add_row(*_cells(side))
     out.print(table)
-    out.print("medians and 99th percentiles in ms; CPU time in ms a call, all threads")
+    out.print("INVITE to 200, call length: median / 99th percentile in ms")
+    out.print("CPU time in ms a call, all threads")
     if found.longer_ms is not None:
         out.print(f"a call of the engine's is {found.longer_ms:.1f} ms longer than Lua's")
     said = {True: "[green]met[/]", False: "[red]MISSED[/]", None: "not measured"}
@@ -234,6 +236,6 @@ def _cells(side: Side) -> list[str]:
     answer, length = side.times.answer, side.times.length
     cells = [side.name, str(side.calls), str(sum(side.failures.values()))]
     for spread in (answer, length):
-        cells += ["–", "–"] if spread is None else [f"{spread.p50:.1f}", f"{spread.p99:.1f}"]
+        cells.append("–" if spread is None else f"{spread.p50:.1f} / {spread.p99:.1f}")
     engine = f"{side.cpu_ms(ENGINE):.1f}" if side.name == ENGINE else "–"
     return [*cells, engine, f"{side.cpu_ms('switch'):.1f}"]

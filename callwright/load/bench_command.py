@@ -11,7 +11,7 @@ from callwright.load.command import failures_in_words
 
 @click.command(
     epilog="""\b
-Exit codes: 0 measured and every goal met, 1 calls failed or a goal missed, 3 Lua had to be left out.
+Exit codes: 0 every goal measured and met, 1 calls failed or a goal missed, 3 a goal not measured (Lua left out).
 
 \b
 Examples:

@@ -17,7 +17,10 @@ from callwright.load.figures import Bin
 SVG_BINS = 120
 TEXT_BINS = 60
 WIDTH, HEIGHT = 960, 520
-_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 70, 20, 50, 50, 45
+_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 70, 20, 70, 50, 45
+_TITLE_CHARS = 100
+"""What surely fits in a line of the title; a longer one is squeezed."""
+_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _PANEL = (HEIGHT - _TOP - _GAP - _BOTTOM) / 2
 _BLUE, _GREEN, _RED, _GREY = "#1f6fb4", "#3a8f5c", "#c8312b", "#666666"
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -36,16 +39,23 @@ def check_name(path: Path) -> None:
 
 
 def svg(bins: Sequence[Bin], seconds: float, title: str) -> bytes:
-    """The chart of a run that lasted `seconds`."""
+    """The chart of a run that lasted `seconds`; the title may have two lines."""
     root = etree.Element("svg", xmlns="http://www.w3.org/2000/svg", width=str(WIDTH), height=str(HEIGHT))
     root.set("viewBox", f"0 0 {WIDTH} {HEIGHT}")
     root.set("font-family", "sans-serif")
     root.set("font-size", "12")
     _add(root, "rect", width=WIDTH, height=HEIGHT, fill="white")
-    _text(root, _LEFT, 22, title, size=15, fill="black")
+    for number, words in enumerate(title.split("\n")):
+        line_of_title = _text(root, _LEFT, 20 + 19 * number, words, size=15, fill="black")
+        if len(words) > _TITLE_CHARS:
+            line_of_title.set("textLength", str(WIDTH - _LEFT - _RIGHT))
+            line_of_title.set("lengthAdjust", "spacingAndGlyphs")
     step = (WIDTH - _LEFT - _RIGHT) / max(1, len(bins))
     delays = _Panel(root, _TOP, _nice(max((each.max_ms or 0 for each in bins), default=0)), seconds)
-    delays.frame("answer delay, ms: median (line), slowest (bars); failed calls in red")
+    delays.frame("answer delay, ms: median (line), slowest (bars)")
+    if any(each.failed for each in bins):
+        _add(root, "circle", cx=WIDTH - _RIGHT - 100, cy=_TOP - 12, r=4, fill=_RED)
+        _text(root, WIDTH - _RIGHT - 92, _TOP - 8, "failed calls")
     line = []
     for index, each in enumerate(bins):
         x = _LEFT + index * step
@@ -88,9 +98,9 @@ class _Panel:
             y = self.y(value)
             _add(self._root, "line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, stroke="#dddddd")
             _text(self._root, _LEFT - 6, y + 4, f"{value:g}", anchor="end")
-        for part in range(6):
-            x = _LEFT + (WIDTH - _LEFT - _RIGHT) * part / 5
-            _text(self._root, x, self.bottom + 16, f"{self._seconds * part / 5:.3g}", anchor="middle")
+        for at_s in _times(self._seconds):
+            x = _LEFT + (WIDTH - _LEFT - _RIGHT) * at_s / max(self._seconds, 0.001)
+            _text(self._root, x, self.bottom + 16, f"{at_s:g}", anchor="middle")
 
 
 def terminal(bins: Sequence[Bin], seconds: float) -> Iterator[str]:
@@ -99,12 +109,11 @@ def terminal(bins: Sequence[Bin], seconds: float) -> Iterator[str]:
         return
     medians = [each.median_ms for each in bins]
     slowest = [each.max_ms for each in bins]
-    busy = [float(each.at_once) for each in bins]
-    for name, values in (
-        ("answer delay, median ms", medians),
-        ("answer delay, slowest ms", slowest),
-        ("calls at once", busy),
-    ):
+    busy: list[float | None] = [float(each.at_once) for each in bins]
+    rows = [("calls at once", busy)]
+    if any(each is not None for each in medians):
+        rows = [("answer delay, median ms", medians), ("answer delay, slowest ms", slowest), *rows]
+    for name, values in rows:
         yield f"{name:<25} {_blocks(values)} {max(filter(None, values), default=0):.0f} at most"
     if any(each.failed for each in bins):
         marks = "".join("×" if each.failed else "·" for each in bins)
@@ -115,6 +124,12 @@ def terminal(bins: Sequence[Bin], seconds: float) -> Iterator[str]:
 def _blocks(values: Sequence[float | None]) -> str:
     most = max((each for each in values if each is not None), default=0) or 1
     return "".join(" " if each is None else _BLOCKS[min(7, int(each / most * 7.999))] for each in values)
+
+
+def _times(seconds: float) -> list[float]:
+    """Round times from 0 to the end, at most eleven."""
+    step = next((each for each in _STEPS_S if seconds / each <= 10), _STEPS_S[-1])
+    return [round(number * step, 1) for number in range(int(seconds / step + 1e-9) + 1)]
 
 
 def _nice(value: float) -> float:
@@ -132,9 +147,10 @@ def _add(parent: etree._Element, tag: str, **attributes: object) -> etree._Eleme
     return child
 
 
-def _text(parent: etree._Element, x: float, y: float, text: str, **look: object) -> None:
+def _text(parent: etree._Element, x: float, y: float, text: str, **look: object) -> etree._Element:
     look = {"fill": _GREY, "anchor": "start", "size": 12} | look
     label = _add(parent, "text", x=x, y=y, fill=look["fill"])
     label.set("text-anchor", str(look["anchor"]))
     label.set("font-size", str(look["size"]))
     label.text = text
+    return label

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from callwright.load.plan import SCENARIO, Plan, PlanError, Target, address, duration
+from callwright.load.plan import MOST, SCENARIO, Plan, PlanError, Target, address, duration
 
 
 class Duration(click.ParamType[float]):
@@ -48,15 +48,17 @@ Examples:
   callwright load --target pbx.example:5060 --to 100 --rate 5 --duration 2m --json
 """
 )
-@click.option("--rate", type=float, help="New calls a second.  [default: 10; with --concurrent as many as that]")
-@click.option("--concurrent", type=int, help="Keep this many calls at once: the next begins when one has ended.")
-@click.option("--calls", type=int, help="End after so many calls.")
+@click.option("--rate", type=click.FloatRange(0, MOST, min_open=True),
+              help="New calls a second.  [default: 10; with --concurrent as many as that]")  # fmt: skip
+@click.option("--concurrent", type=click.IntRange(1, MOST),
+              help="Keep this many calls at once: the next begins when one has ended.")  # fmt: skip
+@click.option("--calls", type=click.IntRange(1, MOST), help="End after so many calls.")
 @click.option("--duration", "duration_s", type=Duration(), metavar="TIME",
               help="Make new calls for so long (60s, 2m, 1h).  [default: 10s, without --calls]")  # fmt: skip
 @click.option("--ramp", "ramp_s", type=Duration(), default="0s", metavar="TIME", show_default=True,
               help="Let the load rise evenly for so long.")  # fmt: skip
 @click.option("--call-timeout", "call_timeout_s", type=Duration(), default="60s", metavar="TIME", show_default=True,
-              help="A call that waits longer for something has failed; so long the last calls may take.")  # fmt: skip
+              help="A call that waits longer for a message has failed; so long the last calls may take.")  # fmt: skip
 @click.option("--target", metavar="HOST[:PORT]", help="Whom to call.  [default: a system of our own, started for it]")
 @click.option("--to", "number", metavar="NUMBER", help="The number to call; needed with --target.")
 @click.option("--from", "caller", default="+420601000000", show_default=True, help="The caller's number.")
@@ -72,8 +74,9 @@ Examples:
               help="The switch of our own system: the lab switch, or a FreeSWITCH (FREESWITCH_BIN).")  # fmt: skip
 @click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), default=None,
               help="Where our own system keeps its data and logs.  [default: a temporary directory]")  # fmt: skip
-@click.option("--engine-pid", type=int, help="With --target: measure the CPU time of this engine on this machine.")
-@click.option("--switch-pid", type=int, help="With --target: the same for the switch.")
+@click.option("--engine-pid", type=click.IntRange(1),
+              help="With --target: measure the CPU time of this engine on this machine.")  # fmt: skip
+@click.option("--switch-pid", type=click.IntRange(1), help="With --target: the same for the switch.")
 @click.option("--chart", type=click.Path(dir_okay=False, path_type=Path), help="Write the chart there (.svg).")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON in place of the tables.")
 def load(**given: Any) -> None:
@@ -120,6 +123,11 @@ def failures_in_words() -> Iterator[None]:
 def _target(given: dict[str, Any]) -> Target | None:
     """Raises PlanError."""
     if given["target"] is not None:
+        context = click.get_current_context()
+        for option, name in (("--switch", "switch"), ("--state-dir", "state_dir")):
+            # SWITCH may be set for other commands
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise PlanError(f"{option} is for our own system, and --target names another; leave one of them out")
         if given["number"] is None:
             raise PlanError("--target needs --to: the number to call there")
         return Target(*address(given["target"]), given["number"], given["transport"])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from callwright.load.trace import CUT_OFF, Call, Failure
+from callwright.load.trace import Call, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def bins(calls: Sequence[Call], failed: dict[str, Failure], until_s: float, coun
             delays[place(call.began_s)].append((call.answered_s - call.began_s) * 1000)
     failures = [0] * count
     for failure in failed.values():
-        failures[place(failure.at_s)] += failure.kind != CUT_OFF
+        failures[place(failure.at_s)] += 1
     most = _most_in_each(at_once(calls, until_s), count, place)
     return [
         Bin(

@@ -24,6 +24,7 @@ from callwright.bench import gauge
 from callwright.client import Client
 from callwright.load.plan import Plan, PlanError, Target
 from callwright.load.results import Records
+from callwright.local import ports
 from callwright.local.provision import provision
 from callwright.local.stack import Stack, SwitchKind
 from callwright.up import Steps
@@ -35,6 +36,8 @@ PROMPT_MS = 300
 MENU_MS = 800
 RECORDS_WITHIN_S = 20.0
 """How long records may take to arrive once the calls are over."""
+CALL_S = 1.5
+"""How long the reference call takes, about."""
 _PAGE = 200
 
 
@@ -136,12 +139,26 @@ def offer(stack: Stack) -> Own:
     return Own(stack, client)
 
 
+def check_room(plan: Plan) -> None:
+    """Raises PlanError for more calls at once than a system that load starts itself can hold."""
+    most = min(Config().dialplan.max_sessions, ports.MEDIA.step // 2 - 1)
+    why = f"a system that load starts itself holds {most} calls at once"
+    if plan.concurrent is not None and plan.concurrent > most:
+        raise PlanError(f"--concurrent {plan.concurrent}: {why}; ask for fewer, or name a --target")
+    if plan.concurrent is None and min(plan.full_rate * CALL_S, plan.calls or math.inf) > most:
+        raise PlanError(
+            f"--rate {plan.full_rate:g}: with calls of {CALL_S:g} s that is {plan.full_rate * CALL_S:.0f} at once, and "
+            f"{why}; ask for at most {math.floor(most / CALL_S)} a second, or name a --target"
+        )
+
+
 @contextmanager
 def system(*, switch: SwitchKind, state_dir: Path | None, plan: Plan, progress: Console) -> Iterator[Own]:
     """Bring it up with the reference call, and down again. Raises PlanError, what `Stack` raises, ApiError.
 
     The configuration of this machine is not looked at: its database must not fill with a load test's calls.
     """
+    check_room(plan)
     config = Config()
     # The bound guards a switch against strangers; here it would only throttle the test.
     enough = max(config.dialplan.sessions_per_second, math.ceil(plan.full_rate * 3))
@@ -155,9 +172,6 @@ def system(*, switch: SwitchKind, state_dir: Path | None, plan: Plan, progress: 
             progress=Steps(progress),
         )
         with stack:
-            most = stack.plan.settings.max_sessions
-            if plan.concurrent is not None and plan.concurrent > most:
-                raise PlanError(f"--concurrent {plan.concurrent}: a system that load starts itself has {most} at most")
             running = offer(stack)
             progress.print(f"[green]ok[/] number {NUMBER} leads to the reference call", highlight=False)
             yield running

@@ -11,6 +11,8 @@ SCENARIO = "uac_load_expect_goodbye"
 """What a caller does where no other scenario is named: calls, and waits for the other side to end the call."""
 DEFAULT_DURATION_S = 10.0
 """How long new calls are made where neither a number of calls nor a duration is given."""
+MOST = 100_000
+"""The most calls, in all, at once or a second."""
 LONGEST_S = 24 * 3600.0
 STEP_S = 0.25
 """A ramp rises in steps of this length."""
@@ -58,16 +60,29 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, value in (("--rate", self.rate), ("--concurrent", self.concurrent), ("--calls", self.calls)):
-            if value is not None and not 0 < value <= 100_000:
-                raise PlanError(f"{name} {value:g}: give a number above 0 and up to 100000")
+            if value is not None and not 0 < value <= MOST:
+                raise PlanError(f"{name} {value:g}: give a number above 0 and up to {MOST}")
         if self.call_timeout_s <= 0:
             raise PlanError("--call-timeout 0: a call needs some time, 60s for example")
         if self.duration_s is not None and not 0 < self.duration_s <= LONGEST_S:
             raise PlanError("--duration: give more than 0s and at most 24h, 60s for example")
         if self.calls is not None and self.rate and self.calls / self.rate > LONGEST_S:
             raise PlanError(f"{self.calls} calls at {self.rate:g} a second take longer than a day; raise --rate")
-        if self.duration_s is not None and self.ramp_s >= self.duration_s:
-            raise PlanError(f"--ramp {self.ramp_s:g}s is not shorter than --duration {self.duration_s:g}s")
+        self._check_ramp()
+
+    def _check_ramp(self) -> None:
+        """A ramp must end while new calls are made, or the load never gets as high as it was asked for."""
+        lasts: list[tuple[float, str]] = []
+        if self.duration_s is not None:
+            lasts.append((self.duration_s, f"--duration {self.duration_s:g}s"))
+        elif self.calls is None:
+            lasts.append((DEFAULT_DURATION_S, f"the {DEFAULT_DURATION_S:g}s of a test without --duration and --calls"))
+        if self.calls is not None and self.concurrent is None:
+            lasts.append((self.calls / self.full_rate, f"{self.calls} calls at {self.full_rate:g} a second take"))
+        for seconds, what in lasts:
+            if 0 < seconds <= self.ramp_s:
+                takes = f"the {seconds:g}s that {what}" if what.endswith("take") else what
+                raise PlanError(f"--ramp {self.ramp_s:g}s is not shorter than {takes}")
 
     @property
     def full_rate(self) -> float:

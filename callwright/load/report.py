@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.console import Console
@@ -17,7 +18,7 @@ _SHOWN = 5
 
 def show(results: Results) -> None:
     """Print it on standard output."""
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110)
     out.print(f"[bold]{results.plan.words()}[/], to {results.target}", soft_wrap=True)
     out.print(_calls(results))
     out.print(_times(results))

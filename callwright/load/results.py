@@ -71,12 +71,12 @@ class Results:
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Failed calls by kind, those cut off at the end included."""
+        """Failed calls by kind, those interrupted at the end included."""
         return by_kind(self.outcome.counters, self.failed)
 
     @property
     def failures(self) -> int:
-        """Calls that did not go as the scenario says, or were cut off because they did not end."""
+        """Calls that did not go as the scenario says, or were interrupted because they did not end."""
         return sum(self.kinds.values())
 
     @property

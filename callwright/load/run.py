@@ -115,7 +115,7 @@ def draw(results: Results, path: Path) -> None:
     """Write the chart. Raises OSError."""
     first = min((call.began_s for call in results.calls), default=results.until_s)
     pieces = bins(results.calls, results.failed, results.until_s, chart.SVG_BINS)
-    title = f"{results.plan.words()}, to {results.target}: {results.made} calls, {results.failures} failed"
+    title = f"{results.plan.words()}\nto {results.target}: {results.made} calls, {results.failures} failed"
     path.write_bytes(chart.svg(pieces, results.until_s - first, title))
 
 

@@ -26,15 +26,19 @@ from lxml import etree
 
 from callwright.bench import gauge
 from callwright.load import trace
-from callwright.load.plan import SCENARIO, STEP_S, Plan, Target
+from callwright.load.plan import SCENARIO, STEP_S, Plan, PlanError, Target
 from callwright.local import ports
 from callwright.local.process import guard
+from ivr_flows.findings import did_you_mean
 from sipp_scenarios import media
-from sipp_scenarios.runner import DIRECTORY, Scenario, find_sipp
+from sipp_scenarios.runner import DIRECTORY, Scenario, ScenarioMissing, find_sipp
 
 BYE_S = 1.0
 """How long the other side has to answer the BYEs of calls that are cut off."""
+LATE_S = 0.5
+"""How much later than it is due SIPp may notice that a call has waited too long."""
 _TAIL = 8192
+_OWN_TIMEOUT = re.compile(r'(?<=") timeout="\d+"')
 
 
 class LoadFailed(Exception):
@@ -67,7 +71,7 @@ class Outcome:
 def scenario_text(given: str) -> tuple[Path | None, str]:
     """A scenario by the name of one of ours, or a file: its path (None for ours) and text.
 
-    Raises ScenarioMissing, and LoadFailed for a file that is no scenario of a caller.
+    Raises PlanError when there is none, and for one that does not call.
     """
     path = Path(given)
     if path.is_file():
@@ -75,8 +79,13 @@ def scenario_text(given: str) -> tuple[Path | None, str]:
         _check(given, text)
         return path.absolute(), text
     if path.suffix == ".xml" or "/" in given:
-        raise LoadFailed(f"--scenario {given}: there is no such file")
-    text = Scenario.load(given).xml
+        raise PlanError(f"--scenario {given}: there is no such file")
+    try:
+        text = Scenario.load(given).xml
+    except ScenarioMissing:
+        names = sorted(each.stem for each in DIRECTORY.glob("uac_*.xml"))
+        words = did_you_mean(given, names) or f"; there are {', '.join(names)}"
+        raise PlanError(f"--scenario {given}: neither a file nor a scenario of callwright's{words}") from None
     _check(given, text)
     return None, text
 
@@ -85,12 +94,14 @@ def _check(name: str, text: str) -> None:
     try:
         root = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        raise LoadFailed(f"--scenario {name} is not XML: {error.msg}") from None
+        raise PlanError(f"--scenario {name} is not XML: {error.msg}") from None
     steps = [step.tag for step in root.iter("send", "recv")]
     if root.tag != "scenario" or not steps:
-        raise LoadFailed(f"--scenario {name} is no SIPp scenario: it needs <scenario> with <send> and <recv>")
+        raise PlanError(f"--scenario {name} is no SIPp scenario: it needs <scenario> with <send> and <recv>")
     if steps[0] != "send":
-        raise LoadFailed(f"--scenario {name} waits for calls; a load test needs one that calls (it begins with <send>)")
+        raise PlanError(f"--scenario {name} waits for calls; a load test needs one that calls (it begins with <send>)")
+    if not any((step.text or "").lstrip().startswith("INVITE ") for step in root.iter("send")):
+        raise PlanError(f"--scenario {name} sends no INVITE, and a load test is about calls")
 
 
 @contextmanager
@@ -103,6 +114,8 @@ def _workplace(target: Target, plan: Plan, scenario: str) -> Iterator[tuple[Path
         base = Path(temporary)
         if file is None:
             file = base / "scenario.xml"
+            if scenario == SCENARIO:
+                text = _OWN_TIMEOUT.sub("", text)  # -recv_timeout holds where the scenario names none
             file.write_text(text, encoding="utf-8")
             for name in media.names_in(text):
                 media.write(base, name)
@@ -141,7 +154,7 @@ def run(
     """Make the calls and wait for their end; Ctrl-C ends them and gives what came so far.
 
     It always ends: after the plan's time no new call is made, `call_timeout_s` later what is left is cut off.
-    Raises LoadFailed, ScenarioMissing, SippMissing, NoPortFree.
+    Raises LoadFailed, PlanError, SippMissing, NoPortFree.
     """
     with _workplace(target, plan, scenario) as (base, command, control), (base / "screen").open("wb") as screen:
         began_s = time.time()
@@ -192,7 +205,7 @@ class _Running:
             if self._wait(self._plan.calling_s):
                 return
             self._stop_calling()
-            if self._wait(self._plan.call_timeout_s):
+            if self._wait(self._plan.call_timeout_s + LATE_S):
                 return
         except KeyboardInterrupt:
             self._interrupted = True
@@ -200,7 +213,9 @@ class _Running:
         self._cut_off()
 
     def _wait(self, for_s: float) -> bool:
-        """Whether it ended within the time; rises with the ramp and tells the progress meanwhile."""
+        """Whether it ended within the time, which is over too when the last call has begun; raises the load with the
+        ramp and tells the progress meanwhile.
+        """
         until = time.monotonic() + for_s
         risen = 0.0
         while True:
@@ -214,7 +229,8 @@ class _Running:
                 self._rise(risen)
             self._read_counters()
             self._progress(Progress(at_s, self._counters, self._calling))
-            if time.monotonic() >= until:
+            all_begun = self._calling and self._plan.calls is not None and self._counters.created >= self._plan.calls
+            if all_begun or time.monotonic() >= until:
                 return False
 
     def _rise(self, share: float) -> None:
@@ -278,6 +294,7 @@ class _Running:
             raise LoadFailed(_why(errors, _text(self._base / "screen"), self._process.returncode))
         ran_s = time.monotonic() - self._began
         failed = trace.with_cut_off(calls, trace.failures(errors), began_s + ran_s)
+        failed = trace.with_no_answer(calls, failed, self._plan.call_timeout_s)
         return Outcome(calls, failed, self._counters, self._cpu_s, began_s, ran_s, self._interrupted)
 
 

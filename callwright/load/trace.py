@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-CUT_OFF = "cut off when the run ended"
-NO_ANSWER = "no answer (retransmissions used up)"
+CUT_OFF = "interrupted: still running when the run ended"
+NO_ANSWER = "no answer"
 TIMEOUT = "timeout: an expected message did not come"
 
 COUNTERS = {
@@ -126,6 +126,18 @@ def with_cut_off(calls: Iterable[Call], failed: Mapping[str, Failure], until_s: 
     """The failures, and besides them every call that has no end: it was still running when SIPp ended, at `until_s`."""
     running = (call.call_id for call in calls if call.ended_s is None and call.call_id not in failed)
     return {**failed, **dict.fromkeys(running, Failure(CUT_OFF, until_s))}
+
+
+def with_no_answer(calls: Iterable[Call], failed: Mapping[str, Failure], timeout_s: float) -> dict[str, Failure]:
+    """The failures; a call that waited for so long and to which nothing at all came is one without an answer."""
+    silent = {call.call_id: call.began_s for call in calls if call.trying_s is None}
+    return {
+        call_id: Failure(NO_ANSWER, why.at_s)
+        if (why.kind == TIMEOUT and call_id in silent)
+        or (why.kind == CUT_OFF and why.at_s - silent.get(call_id, why.at_s) >= timeout_s)
+        else why
+        for call_id, why in failed.items()
+    }
 
 
 def _told(error: str) -> tuple[str, str] | None:

@@ -1,8 +1,9 @@
-"""module_exists, xml_locate, file_exists, eval, strepoch: what the switch has read, loaded and sees."""
+"""module_exists, xml_locate, file_exists, acl, eval, strepoch: what the switch has read, loaded and sees."""
 
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address, ip_network
 
 from lxml import etree
 
@@ -38,6 +39,26 @@ async def xml_locate(switch: Switch, arguments: str) -> str:
 async def file_exists(switch: Switch, arguments: str) -> str:
     """Whether the switch sees the file or directory."""
     return "true" if os.path.exists(arguments) else "false"
+
+
+@command("acl")
+async def acl(switch: Switch, arguments: str) -> str:
+    """`<address> <list>`: whether the list of the configuration lets the address in; an unknown list lets nobody.
+
+    Of a list its default and the networks that it allows are read: no other kind is rendered.
+    """
+    words = arguments.split()
+    section = switch.config.sections.get("configuration")
+    found = section.iterfind("configuration[@name='acl.conf']/network-lists/list") if section is not None else ()
+    named = next((each for each in found if len(words) == 2 and each.get("name") == words[1]), None)
+    if named is None:
+        return "false"
+    try:
+        address = ip_address(words[0])
+    except ValueError:
+        return "false"
+    allowed = [ip_network(node.get("cidr", ""), strict=False) for node in named.iterfind("node[@type='allow'][@cidr]")]
+    return "true" if named.get("default") == "allow" or any(address in each for each in allowed) else "false"
 
 
 @command("eval")

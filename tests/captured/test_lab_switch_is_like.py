@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -346,6 +347,13 @@ def test_a_call_that_is_cancelled_when_it_is_gone_already(tmp_path: Path) -> Non
 
 def test_a_wrong_password(tmp_path: Path) -> None:
     compare_control(tmp_path, "control_wrong_password", 1)
+
+
+def test_the_captures_are_those_that_were_made() -> None:
+    """`sha256sum -c SHA256SUMS`: none may be lost, changed or slipped in, and with it what the lab switch must do."""
+    lines = (DATA / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in DATA.glob("*.esl")}
+    assert there == {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def test_every_capture_is_compared() -> None:

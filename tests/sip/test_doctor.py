@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -53,6 +54,9 @@ def test_a_system_that_runs_is_well(system: System, switch: SwitchKind) -> None:
     assert max(report["took_s"].values()) < PROMPTLY_S
     whats = [each["what"] for each in report["findings"]]
     assert "engines alive: engine-1, engine-2" in whats
+    assert "it takes the password of the configuration" in whats
+    assert any(what.startswith("its event socket lets in whom cw_control names") for what in whats)
+    assert any(what.startswith("SIP profile external takes calls from whom cw_trunks names") for what in whats)
     assert "the lab switch: for trying out" in whats or switch == "freeswitch"
     assert any(what.startswith("calls go to ") and what.endswith("engines listen there") for what in whats)
 
@@ -78,7 +82,7 @@ def test_what_the_switch_was_not_rendered_with(system: System) -> None:
     )
     found = of_switch(config)
     assert "dialplan.max_sessions says 100000" in told(found, "499 channels at once").what
-    assert "the configuration says 127.0.0.1:1" in told(found, "SIP profile external").what
+    assert "the configuration says 127.0.0.1:1" in told(found, "SIP profile external is at").what
     assert told(found, "the dialplan context public").level == "fail"
     assert told(found, "the dialplan context agents").level == "fail"
     assert told(found, "media ports").level == "warn"
@@ -148,21 +152,41 @@ def test_a_switch_of_which_nobody_hears_costs_little(system: System) -> None:
     assert found[0].took_s < PROMPTLY_S
 
 
+def test_access_lists_answer_as_freeswitch_does(stack: Stack) -> None:
+    at = stack.config.switches[0]
+    asked = {
+        "203.0.113.1 cw_control": "false",
+        "127.0.0.1 cw_control": "true",
+        "127.0.0.1 cw_trunks": "true",
+        "127.0.0.1 no_such_list": "false",
+        "x cw_control": "false",
+        "::1 cw_control": "false",
+    }
+    password = at.password.get_secret_value()
+    assert {each: event_socket.ask(at.host, at.port, password, f"acl {each}") for each in asked} == asked
+    assert event_socket.ask(at.host, at.port, password, "acl") == "false"
+
+
 @pytest.fixture
-def expanding(stack: Stack) -> Iterator[None]:
-    """API expansion on, for one test."""
+def expanding(stack: Stack) -> Iterator[Callable[[str], str]]:
+    """API expansion on, for one test, and what asks the switch."""
     at = stack.config.switches[0]
 
     def say(command: str) -> str:
         return event_socket.ask(at.host, at.port, at.password.get_secret_value(), command)
 
     assert say("fsctl api_expansion on").startswith("+OK")
-    yield
+    yield say
     assert say("fsctl api_expansion off") == "+OK api_expansion is off"
 
 
 @pytest.mark.req("R123")
 @pytest.mark.freeswitch_only
-def test_a_switch_that_runs_commands_in_arguments(system: System, expanding: None) -> None:
+def test_a_switch_that_runs_commands_in_arguments(
+    system: System, expanding: Callable[[str], str], tmp_path: Path
+) -> None:
     found = told(of_switch(system.stack.config), "commands in arguments are run")
     assert found.level == "fail"
+    owned = tmp_path / "owned"
+    expanding(f"eval ${{system(touch {owned})}}")
+    assert owned.exists(), "what the hostile callers of other tests send would do this"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import resource
+import select
 import socket
 import statistics
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from callwright.local.process import Process
+from engine.switch.server import MAX_UNNAMED
 from labswitch.phone import Behaviour
+from tests.captured.conversation import conversation
 from tests.sip.conftest import WITHIN_S, System, chooses, listens_to_the_welcome, nodes
 
 pytestmark = pytest.mark.req("R124")
@@ -23,8 +28,10 @@ CROWD = 10_000
 BACK_S = 20.0
 """Until connections that say nothing are dropped: `engine.connect_deadline_s` and a little."""
 WAVE, WAVE_BYTES = 300, 100_000
-SLOWER = 5.0
-"""How many times as long an answer may take while the engine is under attack, the noise of a busy machine included."""
+SLOWER = 3.0
+"""How many times as long an answer may take while the crowd is there. SIP, the record and the first sound of the
+welcome take most of it, which a crowd does not touch; an engine that looked at each connection, or made a caller wait
+behind those that knock anew all the time, would be far beyond."""
 _SOURCES = itertools.cycle(f"127.0.1.{n}" for n in range(1, 100))
 
 _CONNECTED = b"Unique-ID: x\nReply-Text: %2BOK\nContent-Type: command/reply\n"
@@ -32,7 +39,7 @@ ATTACKS: dict[str, Callable[[], Iterator[bytes]]] = {
     "garbage": lambda: iter([bytes(range(256)) * 64]),
     "not our protocol": lambda: iter([b"GET / HTTP/1.1\r\nHost: engine\r\n\r\n"]),
     "half a frame": lambda: iter([b"Content-Type: command/reply\nReply-Te"]),
-    "one byte at a time": lambda: (bytes([byte]) for byte in _CONNECTED[:40]),
+    "half a frame, byte by byte": lambda: (bytes([byte]) for byte in _CONNECTED[:40]),
     "a megabyte of header": lambda: iter([b"X-Header: " + b"a" * 1_000_000]),
     "a megabyte of header lines": lambda: iter([b"X: y\n" * 200_000 + b"\n"]),
     "a body that is longer than it says": lambda: iter([b"Content-Length: 2\n" + _CONNECTED + b"\nlonger than two"]),
@@ -50,7 +57,9 @@ ATTACKS: dict[str, Callable[[], Iterator[bytes]]] = {
 def connect(system: System) -> socket.socket:
     """A connection to the engine, from an address of its own: one alone has not enough ports for all of them."""
     engine = system.stack.plan.engines[0]
-    return socket.create_connection((engine.host, engine.port), WITHIN_S, (next(_SOURCES), 0))
+    connection = socket.create_connection((engine.host, engine.port), WITHIN_S, (next(_SOURCES), 0))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def descriptors(engine: Process) -> int:
@@ -126,47 +135,108 @@ def closed(connection: socket.socket) -> bool:
     return True
 
 
+def segments_sent(connection: socket.socket) -> int:
+    """How many packets with data the kernel has sent over it (`tcpi_data_segs_out`)."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    return int(struct.unpack_from("=I", info, 156)[0])
+
+
+def test_an_answer_that_comes_byte_by_byte_is_a_call(system: System, engine: Process) -> None:
+    answer = conversation("menu_digit")[1]
+    with connect(system) as switch:
+        for byte in answer.wire:
+            switch.sendall(bytes([byte]), socket.MSG_EOR)  # never joined to the next, even when it has to wait
+        said = b""
+        while b"event plain " not in said:
+            more = switch.recv(65536)
+            assert more, f"dropped, having said {said!r}"
+            said += more
+        assert segments_sent(switch) >= len(answer.wire), "each byte in a packet of its own"
+    assert said.startswith(b"connect\n\n")
+    assert f"filter Unique-ID {answer.value('Unique-ID')}\n\n".encode() in said
+    with system.redis() as client:  # its switch is gone, and with it the call
+        system.wait_until("no call is left open", lambda: client.hlen("cw:open") == 0, BACK_S)
+
+
+class Crowd:
+    """So many connections that say the same and then nothing; who is dropped comes again, until the end of `with`."""
+
+    def __init__(self, system: System, says: bytes, many: int) -> None:
+        self._system, self._says, self._many = system, says, many
+        self._here: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._come)
+        self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.renewed = 0
+
+    def __enter__(self) -> Crowd:
+        hard = self._limit[1]
+        assert hard > self._many + 1000, f"needs {self._many + 1000} descriptors: raise the hard limit (ulimit -Hn)"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._stop.set()
+            self._thread.join()
+            for one in self._here.values():
+                one.close()
+            self._poll.close()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._limit)
+
+    def _come(self) -> None:
+        while not self._stop.is_set():
+            for _ in range(min(100, self._many - len(self._here))):
+                one = connect(self._system)
+                with contextlib.suppress(OSError):  # dropped already
+                    one.sendall(self._says)
+                self._here[one.fileno()] = one
+                self._poll.register(one, select.EPOLLRDHUP)
+            for number, _ in self._poll.poll(0 if len(self._here) < self._many else 0.02):
+                self._here.pop(number).close()
+                self.renewed += 1
+
+
 @pytest.mark.parametrize(
-    ("says", "many"), [(b"", CROWD), (b"Content-Type: comm", CROWD // 5)], ids=["nothing", "half a frame"]
+    ("says", "many", "kept"),
+    [(b"", CROWD, CROWD), (b"Content-Type: comm", CROWD // 5, MAX_UNNAMED)],
+    ids=["nothing", "half a frame"],
 )
-def test_a_crowd_that_says(system: System, engine: Process, says: bytes, many: int) -> None:
+def test_a_crowd_that_says(system: System, engine: Process, says: bytes, many: int, kept: int) -> None:
     quiet_s = statistics.median(wait_for_an_answer_s(system) for _ in range(3))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    crowd: list[socket.socket] = []
-    arrived, here = threading.Event(), threading.Event()
-    assert hard > many + 1000, f"this test needs {many + 1000} descriptors: raise the hard limit (ulimit -Hn)"
-
-    def come() -> None:
-        for number in range(many):
-            crowd.append(connect(system))
-            if says:
-                crowd[-1].sendall(says)
-            if number == many // 10:
-                arrived.set()
-        here.set()
-
-    coming = threading.Thread(target=come)
-    coming.start()
-    try:
-        assert arrived.wait(WITHIN_S)
-        crowded_s = statistics.median(wait_for_an_answer_s(system) for _ in range(3))
-        assert here.wait(2 * WITHIN_S), f"only {len(crowd)} of {many} could connect"
-    finally:
-        coming.join()
-        for one in crowd:
-            one.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with Crowd(system, says, many) as crowd:
+        whole = f"{kept} are there after {many} were dropped and came again"
+        answers_s = []
+        for _ in range(3):
+            system.wait_until(whole, lambda: crowd.renewed >= many and descriptors(engine) >= kept, 2 * WITHIN_S)
+            answers_s.append(wait_for_an_answer_s(system))
+        crowded_s = statistics.median(answers_s)
     assert crowded_s < SLOWER * quiet_s, f"answered after {crowded_s:.2f} s, {quiet_s:.2f} s when it is quiet"
+
+
+def unread(port: int) -> int:
+    """Bytes on their way to whoever listens at the port, and connections that were not accepted yet."""
+    waiting = 0
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, here, there, _, queues, *_ = line.split()
+        unsent, unfetched = (int(number, 16) for number in queues.split(":"))
+        waiting += unfetched if here.endswith(f":{port:04X}") else 0
+        waiting += unsent if there.endswith(f":{port:04X}") else 0
+    return waiting
 
 
 def test_memory_comes_back(system: System, engine: Process) -> None:
     """What waves of unfinished frames needed is enough for the next ones: nothing of them is kept."""
+    port = system.stack.plan.engines[0].port
 
     def wave() -> int:
         attackers = [connect(system) for _ in range(WAVE)]
         for attacker in attackers:
             attacker.sendall(b"X-Header: " + b"a" * WAVE_BYTES)
+        system.wait_until("the engine has read all of it", lambda: unread(port) == 0)
         for attacker in attackers:
             attacker.close()
         wait_for_an_answer_s(system)

@@ -164,12 +164,14 @@ def test_a_user_of_redis_without_rights(redis_url: str, settings_of: Callable[..
     assert found[1].what.startswith("scripts (EVAL) refused")
 
 
-def test_a_wrong_password_of_redis(redis_url: str) -> None:
+@pytest.mark.parametrize("given", [":geheim@", ""], ids=["another", "none"])
+def test_a_wrong_password_of_redis(redis_url: str, given: str) -> None:
     at = redis_url.partition("@")[2]
-    (found,) = faults(redis_server.examine, subject(redis={"url": f"redis://:geheim@{at}"}))
+    (found,) = faults(redis_server.examine, subject(redis={"url": f"redis://{given}{at}"}))
     assert found.level == "fail"
-    assert found.what.startswith("does not answer")
-    assert "geheim" not in found.what
+    assert found.what.startswith("does not take the password of the configuration: ")
+    assert "redis.password" in found.advice
+    assert "geheim" not in repr(found)
 
 
 def test_a_replica(redis_url: str, tmp_path: Path) -> None:

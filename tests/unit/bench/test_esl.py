@@ -19,7 +19,7 @@ CALLS = 30 + 3 + 3 + 10
 
 def _run(*arguments: str) -> dict[str, Any]:
     done = CliRunner().invoke(cli, ["bench", "esl", *FEW, *arguments])
-    assert done.exit_code in (0, 1), done.output  # 1: a goal missed, which three calls do not decide
+    assert done.exit_code in (1, 3), done.output  # not all are measured, and three calls may miss a goal
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -31,7 +31,7 @@ def _assert_measured(found: dict[str, Any], *names: str) -> None:
     for result in found["results"]:
         assert (result["completed"], result["calls"]) == (CALLS, CALLS)
         assert result["cpu_ms_per_call"] > 0
-        assert result["events_per_s"] > 0
+        assert result["events_per_cpu_s"] > 0
         assert isinstance(result["kb_per_idle_call"], float)
 
 

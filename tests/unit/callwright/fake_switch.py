@@ -31,6 +31,15 @@ def settings(name: str, **params: str) -> str:
     return f'<configuration name="{name}.conf"><settings>{written}</settings></configuration>'
 
 
+def sofia(**params: str) -> str:
+    """The SIP profile of the trunks."""
+    profile = settings("sofia", **params).partition(">")[2].rpartition("<")[0]
+    return (
+        '<configuration name="sofia.conf"><profiles><profile name="external">'
+        f"{profile}</profile></profiles></configuration>"
+    )
+
+
 def well(engine: str) -> dict[str, str]:
     """The answers of a switch that is as it should be; `module_exists` and `file_exists` are answered by `true`."""
     return {
@@ -52,8 +61,10 @@ def well(engine: str) -> dict[str, str]:
         "xml_locate dialplan context name public": dialplan("public", engine),
         "xml_locate dialplan context name agents": dialplan("agents", engine),
         "xml_locate configuration configuration name event_socket.conf": settings(
-            "event_socket", listen_ip="127.0.0.1"
+            "event_socket", listen_ip="127.0.0.1", apply_inbound_acl="cw_control"
         ),
+        "xml_locate configuration configuration name sofia.conf": sofia(apply_inbound_acl="cw_trunks"),
+        "acl 127.0.0.1 cw_control": "true",
         "xml_locate configuration configuration name switch.conf": settings(
             "switch", rtp_start_port="16384", rtp_end_port="32767"
         ),
@@ -107,6 +118,8 @@ class FakeSwitch:
             return self.answers[asked]
         if asked.split()[0] in ("module_exists", "file_exists"):
             return "true"
+        if asked.startswith("acl "):
+            return "false"
         return f"-ERR {asked.split()[0]} Command not found!\n"
 
 

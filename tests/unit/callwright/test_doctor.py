@@ -47,6 +47,8 @@ def test_faults_of_the_configuration(file: Path, capsys: pytest.CaptureFixture[s
     assert report.run(file, as_json=True) == 78
     told = json.loads(capsys.readouterr().out)
     assert [(each["area"], each["level"]) for each in told["findings"]] == [("configuration", "fail")] * 2
+    assert all(each["advice"].startswith("correct it") for each in told["findings"])
+    assert output.count("correct it") == 1, "once for a person"
 
 
 def test_all_is_well_and_short_without_a_configuration(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +69,7 @@ def test_what_is_configured_and_does_not_answer(file: Path) -> None:
         f'[redis]\nurl = "redis://127.0.0.1:{nobody}/0"\n'
         f'[s3]\nendpoint_url = "http://127.0.0.1:{nobody}"\naccess_key = "a"\nsecret_key = "geheim"\n'
         f'[api]\nlisten = "127.0.0.1:{nobody}"\n'
-        f'[[switches]]\nname = "fs1"\nport = {nobody}\npassword = "geheim"\n',
+        f'[[switches]]\nname = "fs1"\nport = {nobody}\npassword = "geheim-geheim-geheim"\n',
         encoding="utf-8",
     )
     found = examine.examine(Subject(load(file, {}), file))
@@ -87,6 +89,30 @@ def test_only_some_areas_and_as_json(file: Path) -> None:
     told = json.loads(done.stdout)
     assert {each["area"] for each in told["findings"]} == {"disk"}
     assert (told["exit_code"], told["fail"]) == (0, 0)
+
+
+def test_one_area_that_is_well_says_nothing_of_the_others(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.run(file, only=["ports"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("nothing to mend in: ports")
+
+
+def test_a_switch_is_told_from_another() -> None:
+    told = report.document([examine.Examined("switch fs-a", [ok("x")]), examine.Examined("disk", [ok("y")])], 0)
+    findings = told["findings"]
+    assert isinstance(findings, list)
+    assert [(each["area"], each["name"]) for each in findings] == [("switch", "fs-a"), ("disk", "")]
+
+
+@pytest.mark.parametrize("password", ["clueCON", "too-short"])
+def test_a_weak_password_is_told_of_wherever_it_stands(file: Path, password: str) -> None:
+    subject = loaded(
+        file,
+        f'[dialplan]\nevent_socket_password = "{password}"\n[[switches]]\nname = "a"\npassword = "{password}"\n',
+    )
+    found = list(configuration.secrets(subject.config))
+    names = [each.what.partition(" is ")[0] for each in found if each.level == "fail"]
+    assert names == ["dialplan.event_socket_password", "switches[0].password"]
+    assert password not in repr(found)
 
 
 def test_every_area_can_be_named() -> None:
@@ -144,13 +170,17 @@ def test_libraries_of_other_versions() -> None:
     assert missing == "no-such-library is missing"
 
 
-def test_a_system_that_runs_here_is_pointed_at(tmp_path: Path) -> None:
+def test_a_system_that_runs_here_is_pointed_at_last(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = Config.model_validate({"engine": {"state_dir": tmp_path}})
-    assert list(machine.running_here(Subject(config))) == []
+    assert machine.running_here(Subject(config)) == ""
     home = Home(tmp_path)
-    (found,) = machine.running_here(Subject(config))
+    file.write_text(f'[engine]\nstate_dir = "{tmp_path}"\n', encoding="utf-8")
+    report.run(file, only=["configuration"])
     home.close()
-    assert found.what.endswith(f"callwright --config {tmp_path}/run/callwright.toml doctor")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(f"callwright --config {tmp_path}/run/callwright.toml doctor")
 
 
 def test_freeswitch_is_found_by_the_environment(tmp_path: Path) -> None:

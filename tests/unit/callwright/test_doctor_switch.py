@@ -12,7 +12,7 @@ import freeswitch_conf
 from callwright.doctor import switch as examined
 from callwright.doctor.finding import Finding, Subject
 from engine.config import Address, Config, Switch
-from tests.unit.callwright.fake_switch import GATEWAY, PASSWORD, FakeSwitch, dialplan, engine, settings, well
+from tests.unit.callwright.fake_switch import GATEWAY, PASSWORD, FakeSwitch, dialplan, engine, settings, sofia, well
 
 Examine = Callable[..., list[Finding]]
 XML = "xml_locate configuration configuration name"
@@ -50,7 +50,10 @@ def examine(listening: str, tmp_path: Path) -> Examine:
 def test_a_switch_that_is_well(examine: Examine) -> None:
     found = examine()
     assert {finding.level for finding in found} == {"ok"}
-    assert [finding.what for finding in found if "modules" in finding.what] == ["all 11 modules are loaded"]
+    whats = [finding.what for finding in found]
+    assert "all 11 modules are loaded" in whats
+    assert "it takes the password of the configuration" in whats
+    assert any(what.startswith("its event socket lets in whom cw_control names") for what in whats)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,31 @@ def test_a_switch_that_is_well(examine: Examine) -> None:
             "its event socket has no access list",
             "cw_control",
         ),
+        (
+            {"acl 203.0.113.1 cw_control": "true"},
+            "fail",
+            "its event socket's access list cw_control lets strangers in (203.0.113.1)",
+            "reloadacl",
+        ),
+        (
+            {"acl 127.0.0.1 cw_control": "false"},
+            "fail",
+            "its event socket's access list cw_control keeps the engine at 127.0.0.1 out",
+            "dialplan.engines",
+        ),
+        (
+            {f"{XML} sofia.conf": sofia(auth_calls="false")},
+            "fail",
+            "SIP profile external has no access list: whoever reaches it may call (toll fraud)",
+            "cw_trunks",
+        ),
+        (
+            {"acl 203.0.113.1 cw_trunks": "true", "acl 198.51.100.1 cw_trunks": "true"},
+            "fail",
+            "SIP profile external: its access list cw_trunks lets everybody in",
+            "the trunks' networks",
+        ),
+        ({"acl 203.0.113.1 cw_trunks": "true"}, "ok", "SIP profile external takes calls from whom cw_trunks names", ""),
         ({"sofia status": "Name\tType\tData\tState\n"}, "fail", "SIP profile external: not there", "start"),
         (
             {"sofia status profile external": "CODECS IN        \tOPUS@48000h\n"},

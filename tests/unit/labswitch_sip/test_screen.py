@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from labswitch.sip_screen import is_dropped, refusal_of
@@ -101,3 +103,28 @@ def test_an_ack_and_a_response_are_never_answered() -> None:
     response = request({"From": ";;;"}, "SIP/2.0 200 OK")
     assert refusal_of(response) is None
     assert not is_dropped(response)
+
+
+HEAVY = {
+    "blanks": lambda size: "x" + " " * size,
+    "blanks behind a name": lambda size: '"x"' + " " * size,
+    "a name that never ends": lambda size: '"' + '\\"' * (size // 2),
+    "a scheme that never ends": lambda size: "a" * size,
+    "an address that never ends": lambda size: "<sip:" + "a" * size,
+    "brackets": lambda size: "<" * size,
+}
+
+
+@pytest.mark.parametrize("what", HEAVY)
+def test_ten_times_as_long_a_header_is_about_ten_times_the_work(what: str) -> None:
+    def work_s(size: int) -> float:
+        text = request({"From": f"{HEAVY[what](size)};"})
+        taken = []
+        for _ in range(9):
+            began = time.thread_time()
+            assert str(refusal_of(text)).startswith("SIP/2.0 400 Bad From Header\r\n")
+            taken.append(time.thread_time() - began)
+        return min(taken)
+
+    ratio = work_s(60_000) / work_s(6_000)
+    assert ratio < 40, f"{ratio:.0f} times: a work that grows with the square takes 100 times as long"

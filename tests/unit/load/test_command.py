@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callwright.cli import cli
-from callwright.load.trace import CUT_OFF
+from callwright.load.plan import SCENARIO
+from callwright.load.trace import CUT_OFF, NO_ANSWER, TIMEOUT
 from callwright.local import ports
 from labswitch.phone import Behaviour, Phone
+from sipp_scenarios.runner import Scenario
 
 WITHIN_S = 30
 COMMAND = (sys.executable, "-m", "callwright", "load")
@@ -82,17 +86,41 @@ def test_calls_that_go_well() -> None:
 
 
 @pytest.mark.usefixtures("sipp")
-def test_a_call_that_does_not_end_is_cut_off() -> None:
+def test_a_call_that_does_not_end_is_cut_off(tmp_path: Path) -> None:
+    patient = tmp_path / "patient.xml"  # as a file of the user's it keeps its own timeouts
+    patient.write_text(Scenario.load(SCENARIO).xml, encoding="utf-8")
+    limits = ("--concurrent", "3", "--duration", "1s", "--call-timeout", "500ms")
     with phone(Behaviour.answering()) as called:
-        done = load(
-            *at(called.address[1]), "--concurrent", "3", "--duration", "1s", "--call-timeout", "500ms", "--json"
-        )
+        done = load(*at(called.address[1]), *limits, "--scenario", str(patient), "--json")
         for _ in range(3):
             called.wait_call(0).wait_ended(WITHIN_S)  # by SIPp's BYE
     found = told(done)
     assert found["failures"] == {CUT_OFF: 3}
     assert found["peak_at_once"] == 3
     assert found["setup"]["answer"]["calls"] == 3
+
+
+@pytest.mark.usefixtures("sipp")
+def test_the_call_timeout_holds_for_the_end_of_a_call_too() -> None:
+    with phone(Behaviour.answering()) as called:
+        done = load(*at(called.address[1]), "--calls", "2", "--call-timeout", "500ms", "--json")
+    assert told(done)["failures"] == {TIMEOUT: 2}
+
+
+@pytest.mark.usefixtures("sipp")
+@pytest.mark.parametrize("amount", [("--calls", "6"), ("--duration", "300ms")], ids=["calls", "duration"])
+def test_a_target_that_never_answers(amount: tuple[str, str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as swallows:
+        swallows.bind((ports.LOOPBACK, 0))
+        began = time.monotonic()
+        where = at(swallows.getsockname()[1])
+        done = load(*where, "--no-knock", "--rate", "20", *amount, "--call-timeout", "1s", "--json")
+        took = time.monotonic() - began
+    found = told(done)
+    assert done.returncode == 1
+    assert found["failures"] == {NO_ANSWER: found["calls"]["made"]}
+    assert sum(piece["failed"] for piece in found["over_time"]) == found["calls"]["failed"] > 0
+    assert took < 12, "SIPp alone would send the INVITE again for half a minute"
 
 
 @pytest.mark.usefixtures("sipp")
@@ -116,11 +144,14 @@ def test_ctrl_c_reports_what_came_so_far() -> None:
         (("--transport", "tcp"), 1, "nobody listens at 127.0.0.1:"),
         ((), 1, "nobody listens at 127.0.0.1:"),
         (("--no-knock", "--transport", "tcp"), 1, "Connection refused; nobody listens there over TCP"),
-        (("--scenario", "uac_nothing"), 1, "no scenario 'uac_nothing'; there are uac_"),
-        (("--scenario", "nothing.xml"), 1, "--scenario nothing.xml: there is no such file"),
-        (("--scenario", "uas_agent_busy"), 1, "waits for calls"),
-        (("--no-knock", "--scenario", "uac_register_expect_ok"), 1, "give it a value with --value domain="),
-        (("--rate", "0"), 2, "--rate 0: give a number above 0"),
+        (("--scenario", "uac_load_expect_goodby"), 2, "did you mean 'uac_load_expect_goodbye'?"),
+        (("--scenario", "nothing.xml"), 2, "--scenario nothing.xml: there is no such file"),
+        (("--scenario", "uas_agent_busy"), 2, "waits for calls"),
+        (("--scenario", "uac_register_expect_ok"), 2, "sends no INVITE"),
+        (("--no-knock", "--scenario", "uac_holds_expect_talk"), 1, "give it a value with --value stay_ms="),
+        (("--rate", "0"), 2, "Invalid value for '--rate': 0.0 is not in the range 0<x<=100000"),
+        (("--switch", "freeswitch"), 2, "--switch is for our own system"),
+        (("--state-dir", "x"), 2, "--state-dir is for our own system"),
         (("--value", "domain"), 2, "'domain' is not NAME=VALUE"),
         (("--no-knock", "--switch-pid", "999999999"), 2, "there is no process 999999999"),
     ],
@@ -135,7 +166,7 @@ def test_a_scenario_that_is_no_xml(tmp_path: Path) -> None:
     file = tmp_path / "broken.xml"
     file.write_text("<scenario><send>", encoding="utf-8")
     done = refused("--scenario", str(file))
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "broken.xml is not XML: " in done.stderr
 
 
@@ -149,6 +180,9 @@ def test_no_sipp() -> None:
     ("arguments", "words"),
     [
         (("--to", "100"), "--to is for --target"),
+        (("--concurrent", "500"), "--concurrent 500: a system that load starts itself holds 499 calls at once"),
+        (("--rate", "400"), "--rate 400: with calls of 1.5 s that is 600 at once"),
+        (("--scenario", "uac_options_expect_200"), "sends no INVITE"),
         (("--engine-pid", "1"), "--engine-pid is for --target"),
         (("--target", "pbx.example"), "--target needs --to"),
         (("--target", "pbx.example:0", "--to", "1"), "is not host or host:port"),

@@ -63,7 +63,7 @@ def test_the_time_axis_in_pieces() -> None:
     found = bins(calls, failed, 104.0, 4)
     assert [each.at_s for each in found] == [0.0, 1.0, 2.0, 3.0]
     assert [each.at_once for each in found] == [2, 1, 2, 2]
-    assert [each.failed for each in found] == [0, 0, 1, 0]
+    assert [each.failed for each in found] == [0, 0, 1, 1]
     assert found[0].median_ms == pytest.approx(20)
     assert found[0].max_ms == pytest.approx(40)
     assert found[1].median_ms is None

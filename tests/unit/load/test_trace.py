@@ -112,6 +112,20 @@ def test_a_call_without_an_end_was_cut_off() -> None:
     assert found == {"c": Failure("x", 1.5), "a": Failure(trace.CUT_OFF, 3.0)}
 
 
+def test_a_call_that_waited_in_vain_for_any_response_has_no_answer() -> None:
+    calls = [Call("silent", 1.0), Call("rang", 1.0, trying_s=1.1), Call("waited", 1.0), Call("young", 3.5)]
+    failed = {
+        "silent": Failure(trace.TIMEOUT, 3.0),
+        "rang": Failure(trace.TIMEOUT, 3.0),
+        "waited": Failure(trace.CUT_OFF, 4.0),
+        "young": Failure(trace.CUT_OFF, 4.0),
+    }
+    kinds = {call_id: why.kind for call_id, why in trace.with_no_answer(calls, failed, 2.0).items()}
+    assert kinds == {
+        "silent": trace.NO_ANSWER, "rang": trace.TIMEOUT, "waited": trace.NO_ANSWER, "young": trace.CUT_OFF,
+    }  # fmt: skip
+
+
 def test_a_password_asked_for_is_not_the_end() -> None:
     lines = [
         "d\tt\t10.0\tS\ta\tCSeq:1 INVITE\tINVITE sip:1@b SIP/2.0",
