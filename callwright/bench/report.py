@@ -23,7 +23,7 @@ class Result:
     name: str
     cpu_ms_per_call: float
     """CPU time of the controller's process, median of the rounds."""
-    events_per_cpu_s: float
+    events_per_s: float
     """Events in a burst for each second of the controller's CPU time, median of the rounds."""
     kb_per_idle_call: float
     """Growth of resident memory (KB of 1024 bytes) with calls that wait in the menu, for each of them."""
@@ -69,7 +69,7 @@ class Report:
         return {
             other.name: {
                 "cpu_per_call": ours.cpu_ms_per_call / other.cpu_ms_per_call,
-                "events_per_cpu_s": ours.events_per_cpu_s / other.events_per_cpu_s,
+                "events_per_s": ours.events_per_s / other.events_per_s,
                 "kb_per_idle_call": ours.kb_per_idle_call / other.kb_per_idle_call,
             }
             for other in self.results
@@ -107,6 +107,7 @@ class Report:
         """What `--json` prints."""
         return {
             "results": [_rounded(each) for each in self.results],
+            "units": {"events_per_s": "events for each second of the controller's CPU time"},
             "ratios": {
                 name: {what: round(ratio, 3) for what, ratio in found.items()} for name, found in self.ratios().items()
             },
@@ -130,7 +131,7 @@ class Report:
                 each.name,
                 f"{each.cpu_ms_per_call:.2f}",
                 "" if share is None else f"{share:.2f} ×",
-                f"{each.events_per_cpu_s:,.0f}",
+                f"{each.events_per_s:,.0f}",
                 f"{each.kb_per_idle_call:.0f}",
                 f"{each.completed} of {each.calls}",
             ))  # fmt: skip
@@ -160,6 +161,6 @@ def summarise(name: str, rounds: Sequence[float], events: Sequence[float], idle_
 
 def _rounded(result: Result) -> dict[str, Any]:
     values = asdict(result)
-    for name in ("cpu_ms_per_call", "events_per_cpu_s", "kb_per_idle_call"):
+    for name in ("cpu_ms_per_call", "events_per_s", "kb_per_idle_call"):
         values[name] = round(values[name], 2)
     return values
