@@ -124,7 +124,9 @@ class RedisJournal:
     def load(self, call_id: str) -> list[Entry]:
         kept = self._file.calls.get(call_id)
         lines: dict[int, bytes | str] = dict(kept.entries) if kept else {}
-        if self._answers:
+        # Also where Redis was silent last, unless the file knows the call: it may be back unnoticed, and to
+        # begin a call anew that has come far is worse than to wait for it once.
+        if self._answers or kept is None:
             try:
                 for number, fields in cast("list[Any]", self._redis.xrange(f"cw:journal:{call_id}")):
                     lines.setdefault(int(number.partition(b"-")[0]), fields[b"e"])
