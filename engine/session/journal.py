@@ -257,7 +257,7 @@ class RedisJournal:
         steps: list[Step] = []
         for call_id, kept in sent.items():
             entries = [(str(n), kept.entries[n]) for n in sorted(kept.entries)]
-            kind = "close_ours" if kept.closed else "join_held" if kept.held and entries else "join"
+            kind = "close_ours" if kept.closed else "join_held" if kept.held and entries else "add"
             steps.append((kind, call_id, entries))
         for (call_id, kept), answer in zip(sent.items(), self._done(steps), strict=True):
             self._file.joined(call_id, kept)

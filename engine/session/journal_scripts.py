@@ -47,11 +47,10 @@ local function close(call, stream)
 end
 
 local kinds = {
-  add = function(call, stream, first, last) return take(stream, first, last) end,
+  add = function(_, stream, first, last) return take(stream, first, last) end,
   hold = function(call) redis.call('HSET', 'cw:open', call, engine) return 'ok' end,
   close = close,
   -- late entries of a call, which is ours where nobody went on with it after them
-  join = function(call, stream, first, last) return take(stream, first, last) end,
   join_held = function(call, stream, first, last)
     -- Two engines that could not read of each other have both begun the call: the second one has it.
     local theirs = redis.call('XRANGE', stream, '1-0', '1-0')[1]
