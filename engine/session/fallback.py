@@ -66,11 +66,6 @@ class FallbackFile:
         for command in commands:
             self._note(command)
 
-    def entries(self, call_id: str) -> list[str]:
-        """The call's entries, in the order of their numbers."""
-        kept = self.calls.get(call_id)
-        return [kept.entries[n] for n in sorted(kept.entries)] if kept else []
-
     def joined(self, call_id: str, sent: Kept) -> None:
         """Redis has what `sent` says; what came since stays."""
         kept = self.calls.get(call_id)
