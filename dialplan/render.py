@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from dialplan import xml
+from dialplan import contexts, xml
 from dialplan.faults import Collector, Fault, SettingsError, XmlError
 from dialplan.settings import LOG_LEVELS, RenderSettings, SipListen
 
@@ -94,7 +94,7 @@ def rendered_files(settings: RenderSettings, template_dir: Path) -> dict[str, by
     faults.raise_as(SettingsError)
     if not files:
         raise SettingsError([Fault("template_dir", f'"{template_dir}" holds no templates')])
-    entry = xml.Entry(
+    entry = contexts.Entry(
         engines=settings.engines,
         apology=settings.prompt_path(),
         rounds=settings.rounds,
@@ -105,8 +105,8 @@ def rendered_files(settings: RenderSettings, template_dir: Path) -> dict[str, by
     )
     lists = {TRUNKS_LIST: settings.trunk_networks(), CONTROL_LIST: settings.control_networks()}
     files["autoload_configs/acl.conf.xml"] = xml.to_bytes(xml.access_lists(lists))
-    files[f"dialplan/{xml.TRUNK_CONTEXT}.xml"] = xml.to_bytes(xml.trunk_context(entry))
-    files[f"dialplan/{xml.AGENT_CONTEXT}.xml"] = xml.to_bytes(xml.agent_context(entry))
+    files[f"dialplan/{xml.TRUNK_CONTEXT}.xml"] = xml.to_bytes(contexts.trunk_context(entry))
+    files[f"dialplan/{xml.AGENT_CONTEXT}.xml"] = xml.to_bytes(contexts.agent_context(entry))
     files["directory/agents.xml"] = xml.to_bytes(xml.directory(settings.domain, settings.agents))
     files["trunks/trunks.xml"] = xml.to_bytes(xml.gateways(settings.trunks))
     return files

@@ -31,12 +31,15 @@ _NUMBER = re.compile(r"[+]?[0-9]{3,15}")
 _E164 = re.compile(r"[+][1-9][0-9]{5,14}")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]*")
 
+PUBLIC_PASSWORD = "ClueCon"  # noqa: S105 - known to everybody
+"""The event socket's password in FreeSWITCH as it comes."""
+
 
 def password_weakness(password: str) -> str:
     """Why the event socket must not have this password; empty for a good one."""
     if not password:
         return "is empty"
-    if password.casefold() == "cluecon":
+    if password.casefold() == PUBLIC_PASSWORD.casefold():
         return "is the public default of FreeSWITCH"
     if len(password) < SHORTEST_PASSWORD:
         return f"is shorter than {SHORTEST_PASSWORD} characters"

@@ -20,7 +20,8 @@ from gevent.threadpool import ThreadPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from dialplan.xml import AGAIN_EXTENSION, RESUME_EXTENSION, TRUNK_CONTEXT
+from dialplan.contexts import AGAIN_EXTENSION, RESUME_EXTENSION
+from dialplan.xml import TRUNK_CONTEXT
 from engine.cdr.outbox import Applier, CallOutbox
 from engine.clock import RandomIds, SystemClock
 from engine.config import Config

@@ -33,6 +33,7 @@ from pydantic import (
     model_validator,
 )
 
+from dialplan.settings import PUBLIC_PASSWORD
 from engine.config_reader import ConfigError, read
 from ivr_flows.say import LANGUAGES
 
@@ -102,7 +103,7 @@ def _private(value: Address) -> Address:
 
 
 def _own_password(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() == "ClueCon":
+    if value.get_secret_value().casefold() == PUBLIC_PASSWORD.casefold():
         raise ValueError("is FreeSWITCH's public default; choose another in both places")
     return value
 

@@ -1,7 +1,7 @@
 """Templates of the FreeSWITCH configuration, the same for trial and production.
 
 `dialplan.render` fills them: `@{name}` in an attribute stands for a value, and a `<param>` whose value is left empty is
-dropped. Dialplan, directory, trunks and access lists are not here, they are built by `dialplan.xml`.
+dropped. Dialplan, directory, trunks and access lists are not here, they are built in `dialplan`.
 """
 
 from __future__ import annotations

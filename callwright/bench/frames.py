@@ -18,7 +18,7 @@ DIALPLAN = (
     b"variable_cw_managed: true\n"
     b"variable_cw_attempt: 1\n"
 )
-"""Set by `dialplan.xml` on every call that it hands to an engine."""
+"""Set by `dialplan.contexts` on every call that it hands to an engine."""
 _TITLE = re.compile(rb"^### ([a-z_ ]+)\n", re.MULTILINE)
 _CALL = re.compile(rb"(?m)^(?:Unique-ID|Controlled-Session-UUID): (.+)$")
 _APPLICATION = re.compile(rb"(?m)^Application-UUID: (.+)$")

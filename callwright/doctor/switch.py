@@ -13,10 +13,10 @@ from callwright.doctor import switch_access, switch_calls, switch_files
 from callwright.doctor.configuration import readable_by_others
 from callwright.doctor.finding import ANSWER_WITHIN_S, Finding, Subject, fail, ok, unfinished, warn, words_of
 from callwright.local import event_socket
+from dialplan.settings import PUBLIC_PASSWORD
 from engine.config import Switch
 
 LEAST = (1, 10)
-PUBLIC_PASSWORD = "ClueCon"  # noqa: S105 - FreeSWITCH's default, which everybody knows
 MODULES = {
     "mod_event_socket": "no call reaches an engine",
     "mod_commands": "no agent can be rung and no leg bridged",

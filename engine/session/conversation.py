@@ -17,7 +17,7 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.queue import Empty, Queue
 
-from dialplan.xml import SEEN_VARIABLE
+from dialplan.contexts import SEEN_VARIABLE
 from engine.domain.journal import Entry, LegEvent
 from engine.domain.ports import Clock, Ids
 from engine.domain.routing import RoutingSnapshot

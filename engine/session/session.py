@@ -14,7 +14,7 @@ from typing import Any, cast
 import gevent
 from gevent.event import Event
 
-from dialplan.xml import SEEN_VARIABLE
+from dialplan.contexts import SEEN_VARIABLE
 from engine.cdr.outbox import CallOutbox
 from engine.domain.call import CallFacts
 from engine.domain.journal import Attached, Ended, Entry, InstructionGiven, ResultCame, Started

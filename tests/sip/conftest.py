@@ -94,6 +94,13 @@ class System:
         phone.register()
         return phone
 
+    def operator(self, behaviour: Behaviour) -> Phone:
+        """Whoever is called over the trunk."""
+        at = self.stack.operator
+        phone = Phone("operator", at.host, at.port, domain="trunk.invalid", behaviour=behaviour)
+        self._phones.append(phone)
+        return phone
+
     def talk(self, caller: str, tone_hz: float = 700, **options: Any) -> tuple[PhoneCall, PhoneCall]:
         """The caller talks with the agent, who stays until told to hang up: the caller's call and the agent's."""
         agent = self.agent(Behaviour.answering(0.1, tone_hz=tone_hz))

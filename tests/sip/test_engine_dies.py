@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import numpy as np
 import pytest
 import soundfile
 
+import freeswitch_conf
+from callwright.demo.run import demo_flow
 from callwright.local.event_socket import ask
 from callwright.local.provision import provision
 from callwright.local.stack import Stack
-from dialplan.xml import WATCHDOG_S
+from dialplan.contexts import WATCHDOG_S
+from dialplan.render import render
+from dialplan.settings import NumberFallback
 from engine.session.janitor import FETCHING_S
 from labswitch.phone import Behaviour
 from tests.sip.conftest import MAIN_NUMBER, WITHIN_S, System, chooses, listens_to_the_welcome, nodes
@@ -28,8 +33,9 @@ pytestmark = pytest.mark.req("R124")
 def _both_engines_again(stack: Stack) -> Iterator[None]:
     """The first engine has every call, for it is first in the switch's list; a test kills it, here it comes back."""
     yield
-    if not stack.engines[0].running():
-        stack.start_engine(0)
+    for index, engine in enumerate(stack.engines):
+        if not engine.running():
+            stack.start_engine(index)
 
 
 def test_in_the_middle_of_a_prompt(system: System) -> None:
@@ -151,6 +157,42 @@ def waits_for_an_engine(system: System) -> None:
     while ",socket," not in ask(switch.ip, switch.port, switch.password, "show channels"):
         assert time.monotonic() < deadline, "the call did not get to the engines"
         threading.Event().wait(0.1)
+
+
+OTHER_LINE = "+420601000000"
+CLINIC_NUMBER = "+420221234572"
+
+
+@pytest.mark.req("R12")
+def test_a_call_that_comes_back_still_has_the_other_line_of_its_number(system: System, another_line: None) -> None:
+    operator = system.operator(Behaviour.answering(0.1, tone_hz=900))
+    agent = system.agent(Behaviour.answering(0.1, tone_hz=700))
+    call = system.call(CLINIC_NUMBER, caller=system.new_caller())
+    chooses(call, "1")
+    theirs = agent.wait_call(WITHIN_S)
+    call.wait_heard_tone(700, WITHIN_S)
+    for index in range(len(system.stack.engines)):
+        system.stack.kill_engine(index)
+    theirs.hangup()  # the call looks for an engine, in vain
+    operator.wait_call(WITHIN_S)
+    call.wait_heard_tone(900, WITHIN_S)
+    call.hangup()
+
+
+@pytest.fixture
+def another_line(system: System) -> Iterator[None]:
+    """The number has another line for an outage, as `callwright dialplan render` writes it."""
+    stack = system.stack
+    provision(system.api, stack.agents, CLINIC_NUMBER, flow=demo_flow(), language="en")
+
+    def render_with(*fallbacks: NumberFallback) -> None:
+        render(replace(stack.plan.settings, fallbacks=fallbacks), freeswitch_conf.template_dir(), stack.plan.conf_dir)
+        at = stack.plan.settings.event_socket
+        assert ask(at.ip, at.port, at.password, "reloadxml").startswith("+OK")
+
+    render_with(NumberFallback(CLINIC_NUMBER, OTHER_LINE))
+    yield
+    render_with()
 
 
 LONG_NUMBER = "+420221234569"

@@ -10,7 +10,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dialplan.xml import RESUME_EXTENSION, TRUNK_CONTEXT
+from dialplan.contexts import RESUME_EXTENSION
+from dialplan.xml import TRUNK_CONTEXT
 from engine.switch import quoting
 from engine.switch.adapter import SwitchChannel
 from engine.switch.port import (

@@ -192,7 +192,7 @@ def test_what_would_let_strangers_in_or_mix_switches_up(file: Path) -> None:
     assert "engine.listen: must be a loopback or private address, got 0.0.0.0" in told
     assert "switches: two of them have the name fs1" in told
     file.write_text(
-        '[engine]\nlisten = "8.8.8.8:9009"\n' + SWITCH.replace("a-secret-word", "ClueCon"), encoding="utf-8"
+        '[engine]\nlisten = "8.8.8.8:9009"\n' + SWITCH.replace("a-secret-word", "clueCON"), encoding="utf-8"
     )
     told = "\n".join(faults(file))
     assert "got 8.8.8.8" in told

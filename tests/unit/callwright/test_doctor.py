@@ -103,8 +103,8 @@ def test_a_switch_is_told_from_another() -> None:
     assert [(each["area"], each["name"]) for each in findings] == [("switch", "fs-a"), ("disk", "")]
 
 
-@pytest.mark.parametrize("password", ["clueCON", "too-short"])
-def test_a_weak_password_is_told_of_wherever_it_stands(file: Path, password: str) -> None:
+def test_a_weak_password_is_told_of_wherever_it_stands(file: Path) -> None:
+    password = "too-short"
     subject = loaded(
         file,
         f'[dialplan]\nevent_socket_password = "{password}"\n[[switches]]\nname = "a"\npassword = "{password}"\n',

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from dialplan import xml
+from dialplan import contexts, xml
 from dialplan.faults import SettingsError, XmlError
 from dialplan.render import render, rendered_files, switch_arguments
 from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
@@ -215,7 +215,7 @@ def test_the_switch_is_started_on_the_directory_with_its_state_elsewhere(tmp_pat
 
 def test_the_tree_is_the_source_of_the_dialplan() -> None:
     files = rendered_files(SETTINGS, template_dir())
-    entry = xml.Entry(("127.0.0.1:9009",), "/srv/prompts/sorry.wav", trunks=("operator",))
+    entry = contexts.Entry(("127.0.0.1:9009",), "/srv/prompts/sorry.wav", trunks=("operator",))
 
-    assert files["dialplan/public.xml"] == xml.to_bytes(xml.trunk_context(entry))
-    assert files["dialplan/agents.xml"] == xml.to_bytes(xml.agent_context(entry))
+    assert files["dialplan/public.xml"] == xml.to_bytes(contexts.trunk_context(entry))
+    assert files["dialplan/agents.xml"] == xml.to_bytes(contexts.agent_context(entry))

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from dialplan import xml
+from dialplan import contexts, xml
 from dialplan.faults import XmlError
 from dialplan.numbers import EMERGENCY_NUMBERS
 from dialplan.settings import Agent, NumberFallback, Trunk
 
-ENTRY = xml.Entry(
+ENTRY = contexts.Entry(
     engines=("10.0.0.1:9009", "10.0.0.2:9009"),
     apology="/prompts/sorry.wav",
     rounds=5,
@@ -24,17 +24,24 @@ ENTRY = xml.Entry(
     emergency_caller_id="+420221234101",
 )
 SOCKET = ("socket", "10.0.0.1:9009|10.0.0.2:9009 async full")
-MARKS = [
-    ("set", "hangup_after_bridge=false"),
-    ("set", "continue_on_fail=true"),
-    ("set", "cw_managed=true"),
-    ("set", "cw_watchdog=true"),
-]
+
+
+def marks(home: str) -> list[tuple[str, str]]:
+    """What is set on every call that is handed over."""
+    return [
+        ("set", "hangup_after_bridge=false"),
+        ("set", "continue_on_fail=true"),
+        ("set", "cw_managed=true"),
+        ("set", f"cw_home={home}"),
+        ("set", "cw_watchdog=true"),
+    ]
+
+
 APOLOGY = [
     ("answer", ""),
     ("sleep", "300"),
     ("playback", "/prompts/sorry.wav"),
-    ("playback", xml.CONGESTION_TONE),
+    ("playback", contexts.CONGESTION_TONE),
     ("hangup", "NORMAL_TEMPORARY_FAILURE"),
 ]
 
@@ -71,8 +78,8 @@ def matching(context: etree._Element, destination: str, **variables: str) -> str
 
 def test_the_entry_tries_the_engines_in_rounds_with_pauses_and_then_apologises() -> None:
     again = "+8 cw_again XML public"
-    assert actions(xml.trunk_context(ENTRY), "cw_entry") == [
-        *MARKS,
+    assert actions(contexts.trunk_context(ENTRY), "cw_entry") == [
+        *marks("public"),
         *tried(1, again),
         ("sleep", "500"),
         *tried(2, again),
@@ -86,16 +93,16 @@ def test_the_entry_tries_the_engines_in_rounds_with_pauses_and_then_apologises()
     ]
 
 
-@pytest.mark.parametrize(("build", "name"), [(xml.trunk_context, "public"), (xml.agent_context, "agents")])
+@pytest.mark.parametrize(("build", "name"), [(contexts.trunk_context, "public"), (contexts.agent_context, "agents")])
 def test_a_watchdog_takes_the_call_to_the_engines_in_the_opposite_order_and_at_last_to_the_apology(
-    build: Callable[[xml.Entry], etree._Element], name: str
+    build: Callable[[contexts.Entry], etree._Element], name: str
 ) -> None:
     context = build(replace(ENTRY, rounds=2))
     socket = ("socket", "10.0.0.2:9009|10.0.0.1:9009 async full")
 
     assert matching(context, "cw_again", cw_managed="true") == "cw_again"
     assert actions(context, "cw_again") == [
-        *MARKS,
+        *marks(name),
         *tried(3, f"+8 cw_over XML {name}", socket),
         ("sleep", "500"),
         *tried(4, f"+8 cw_over XML {name}", socket),
@@ -108,20 +115,20 @@ def test_a_watchdog_takes_the_call_to_the_engines_in_the_opposite_order_and_at_l
 
 
 def test_the_dialled_number_is_kept_and_only_a_number() -> None:
-    found = xml.trunk_context(ENTRY).find("extension[@name='cw_dialled']")
+    found = contexts.trunk_context(ENTRY).find("extension[@name='cw_dialled']")
     assert found is not None
     assert found.get("continue") == "true"
-    [(_, expression)] = conditions(xml.trunk_context(ENTRY), "cw_dialled")
+    [(_, expression)] = conditions(contexts.trunk_context(ENTRY), "cw_dialled")
     for dialled in ("+420221234101", "221234101", "*21*5#", "1" * 32):
         assert re.search(str(expression), dialled)[1] == dialled
     for dialled in ("", "jana", "${system(id)}", "1;x=2", "1\n2", "1 2", "cw_again", "1" * 33):
         assert re.search(str(expression), dialled) is None
-    assert actions(xml.trunk_context(ENTRY), "cw_dialled") == [("set", "cw_did=$1")]
+    assert actions(contexts.trunk_context(ENTRY), "cw_dialled") == [("set", "cw_did=$1")]
 
 
-@pytest.mark.parametrize("build", [xml.trunk_context, xml.agent_context])
+@pytest.mark.parametrize("build", [contexts.trunk_context, contexts.agent_context])
 def test_resuming_does_the_same_rounds_and_is_no_number_that_can_be_dialled(build: object) -> None:
-    context = (xml.trunk_context if build is xml.trunk_context else xml.agent_context)(ENTRY)
+    context = (contexts.trunk_context if build is contexts.trunk_context else contexts.agent_context)(ENTRY)
 
     assert actions(context, "cw_resume") == actions(context, "cw_entry")
     assert conditions(context, "cw_resume")[0] == ("${cw_seen}", "^.+$")
@@ -136,12 +143,12 @@ def test_resuming_does_the_same_rounds_and_is_no_number_that_can_be_dialled(buil
 @pytest.mark.req("R13")
 @pytest.mark.parametrize("number", sorted(EMERGENCY_NUMBERS))
 def test_an_emergency_call_gets_out_when_no_engine_takes_it(number: str) -> None:
-    context = xml.agent_context(replace(ENTRY, rounds=2))
+    context = contexts.agent_context(replace(ENTRY, rounds=2))
 
     for dialled in (number, f"+{number}", f"00{number}"):
         assert matching(context, dialled) == f"cw_emergency_{number}"
     assert actions(context, f"cw_emergency_{number}") == [
-        *MARKS,
+        *marks("agents"),
         *tried(1, f"+3 cw_emergency_{number} XML agents"),
         ("transfer", f"cw_emergency_{number} XML agents"),
     ]
@@ -163,7 +170,7 @@ def test_an_emergency_call_gets_out_when_no_engine_takes_it(number: str) -> None
 
 @pytest.mark.req("R13")
 def test_without_trunks_an_emergency_call_takes_the_usual_way() -> None:
-    context = xml.agent_context(xml.Entry(("10.0.0.1:9009",), "/sorry.wav"))
+    context = contexts.agent_context(contexts.Entry(("10.0.0.1:9009",), "/sorry.wav"))
 
     assert matching(context, "112") == "cw_entry"
 
@@ -171,7 +178,7 @@ def test_without_trunks_an_emergency_call_takes_the_usual_way() -> None:
 @pytest.mark.req("R12")
 def test_a_number_with_another_line_for_an_outage_goes_there_before_the_apology() -> None:
     entry = replace(ENTRY, rounds=1, fallbacks=(NumberFallback("+420221234101", "+420601234567"),))
-    context = xml.trunk_context(entry)
+    context = contexts.trunk_context(entry)
 
     for dialled in ("+420221234101", "00420221234101", "420221234101", "221234101"):
         assert matching(context, dialled) == "cw_entry_420221234101"
@@ -182,8 +189,8 @@ def test_a_number_with_another_line_for_an_outage_goes_there_before_the_apology(
         ("bridge", "sofia/gateway/first/+420601234567|sofia/gateway/second/+420601234567"),
         *APOLOGY,
     ]
-    again, over = "cw_again_420221234101", "cw_over_420221234101"
-    assert actions(context, "cw_entry_420221234101") == [*MARKS, *tried(1, f"+8 {again} XML public"), *out]
+    home, again, over = "public_420221234101", "cw_again_420221234101", "cw_over_420221234101"
+    assert actions(context, "cw_entry_420221234101") == [*marks(home), *tried(1, f"+8 {again} XML public"), *out]
     assert matching(context, again, cw_managed="true") == again
     assert actions(context, again)[-len(out) :] == out
     assert ("sched_transfer", f"+8 {over} XML public") in actions(context, again)
@@ -191,12 +198,36 @@ def test_a_number_with_another_line_for_an_outage_goes_there_before_the_apology(
     assert actions(context, over) == out
 
 
+@pytest.mark.req("R12")
+@pytest.mark.parametrize(
+    ("home", "way"),
+    [("public_420221234101", "{}_420221234101 XML public"), ("agents", "{} XML agents"), ("public", "")],
+)
+def test_a_call_that_comes_back_keeps_its_way_out(home: str, way: str) -> None:
+    """Engines bring every call back to the trunk context: after a conversation, and from an engine that is gone."""
+    context = contexts.trunk_context(replace(ENTRY, fallbacks=(NumberFallback("+420221234101", "+420601234567"),)))
+    agents = contexts.agent_context(ENTRY)
+
+    for name, guard in (("cw_resume", "cw_seen"), ("cw_again", "cw_managed")):
+        variables = {"cw_home": home, guard: "true"}
+        extension = matching(context, name, **variables)
+        if way:
+            assert actions(context, extension) == [("transfer", way.format(name))]
+            there = agents if home == "agents" else context
+            arrived = way.split()[0].format(name)
+            assert matching(there, arrived, **variables) == arrived
+            assert marks(home)[3] in actions(there, arrived)
+        else:
+            assert extension == name
+        assert matching(context, name, cw_home=home) == "cw_reserved"
+
+
 def test_no_argument_is_made_of_what_a_caller_sent() -> None:
-    for context in (xml.trunk_context(ENTRY), xml.agent_context(ENTRY)):
+    for context in (contexts.trunk_context(ENTRY), contexts.agent_context(ENTRY)):
         for action in context.iter("action"):
             assert "$" not in action.get("data", "") or action.get("data") == "cw_did=$1"
         assert {condition.get("field") for condition in context.iter("condition")} <= {
-            None, "destination_number", "${cw_seen}", "${cw_managed}", "${last_bridge_to}",
+            None, "destination_number", "${cw_seen}", "${cw_managed}", "${cw_home}", "${last_bridge_to}",
         }  # fmt: skip
 
 
@@ -274,7 +305,7 @@ def test_values_that_freeswitch_would_read_as_more_than_text_are_refused(value: 
         xml.directory("pbx.example", [Agent("jana", value)])
     assert [str(fault) for fault in caught.value.faults] == [f"param.value: {reason}"]
     with pytest.raises(XmlError):
-        xml.trunk_context(xml.Entry((value,), "/sorry.wav"))
+        contexts.trunk_context(contexts.Entry((value,), "/sorry.wav"))
     with pytest.raises(XmlError):
         xml.gateways([Trunk(value, "192.0.2.1")])
 
