@@ -78,7 +78,7 @@ class App:
         self._register = Register()
         self._disk = ThreadPool(4)
         fallback = FallbackFile(state / "journal" / "journal.ndjson", self._disk.apply)
-        self._journal = RedisJournal(self._redis, name, fallback, self._let_go, self._send_again)
+        self._journal = RedisJournal(self._redis, name, fallback, self._let_go, self._send_again, self._served)
         spool_wake = Event()
         self._spool = Spool(state / "spool", wake_event=spool_wake, offload=self._disk.apply, gather_s=GATHER_S)
         outbox = CallOutbox(self._spool, self._journal.close)
@@ -182,6 +182,9 @@ class App:
         session = self._register.get(call_id)
         if session is not None:
             session.detach("another engine holds the call", wait_s=0)
+
+    def _served(self) -> list[str]:
+        return [session.call_id for session in self._register if session.log.entries and not session.log.ended]
 
     def _send_again(self, call_id: str) -> None:
         session = self._register.get(call_id)

@@ -19,16 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sippy.SipHeader import SipHeader
-
 from labswitch import sdp
 from labswitch.phone_call import CallOver, PhoneCall, PhoneTimeout
 from labswitch.phone_line import Key, Line, PhoneEnd
 from labswitch.phone_registration import Registering
 from labswitch.rtp import PortRange
 from labswitch.sip_causes import phrase_of, sip_answer_of
-from labswitch.sip_dialog import ALLOW, Caller, Target
+from labswitch.sip_dialog import Caller, Target
 from labswitch.sip_headers import Headers, parse_address
+from labswitch.sip_manners import Manners
 from labswitch.sip_thread import SipThread
 from labswitch.sip_transport import SipEndpoint, received_text
 
@@ -113,7 +112,7 @@ class Phone:
         self._refresh: Any = None
         self._registered = False
         self._thread = SipThread.get()
-        self._endpoint: SipEndpoint = self._thread.run(SipEndpoint, ip, port, self._request, USER_AGENT)
+        self._endpoint: SipEndpoint = self._thread.run(SipEndpoint, ip, port, self._request, Manners(USER_AGENT))
         self._registering: Registering | None = None
 
     @property
@@ -238,10 +237,9 @@ class Phone:
         method = request.getMethod()
         if method == "INVITE" and request.getHFBody("to").getTag() is None:
             return self._invite(request, transaction)
+        manners = self._endpoint.manners
         code = 481 if request.getHFBody("to").getTag() is not None else 200 if method == "OPTIONS" else 501
-        response = request.genResponse(code, phrase_of(code), server=USER_AGENT)
-        response.appendHeader(SipHeader(s=f"Allow: {ALLOW}"))
-        return response, None, None
+        return manners.answer(request, f"{code} {phrase_of(code)}", manners.allow), None, None
 
     def _invite(self, request: Any, transaction: Any) -> Any:
         behaviour = self.behaviour

@@ -71,7 +71,7 @@ class Registering:
             callid=self._call_id,
             cseq=self._sequence,
             target=(self._registrar, "udp"),
-            user_agent=self._endpoint.user_agent,
+            user_agent=self._endpoint.manners.user_agent,
         )
         self._call_id = request.getHFBody("call-id").getCopy()
         return request

@@ -14,7 +14,7 @@ from labswitch.config import Config
 from labswitch.esl import ControlServer
 from labswitch.leg import Invitation, Leg
 from labswitch.rtp import PortRange
-from labswitch.sip import Gateway, Profile, SipStack
+from labswitch.sip import USER_AGENT, Gateway, Profile, SipStack
 from labswitch.sip_registrar import Registration
 from labswitch.switch import Switch
 
@@ -97,7 +97,10 @@ class LabSwitch:
 def make_sip(config: Config, switch: Switch) -> SipStack:
     """SIP as the configuration describes it."""
     domain = _domain(config)
-    profiles = [Profile(p.name, p.sip_ip, p.sip_port, p.auth_calls) for p in config.profiles.values()]
+    profiles = [
+        Profile(p.name, p.sip_ip, p.sip_port, p.auth_calls, p.params.get("user-agent-string", USER_AGENT))
+        for p in config.profiles.values()
+    ]
     gateways = [_gateway(g) for p in config.profiles.values() for g in p.gateways]
     return SipStack(
         asyncio.get_running_loop(),

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from sippy.SipHeader import SipHeader
-
 from labswitch import sdp
 from labswitch.leg import DialError, Invitation, Leg, LegListener
 from labswitch.rtp import NoFreePort, PortRange
 from labswitch.sip_causes import phrase_of
-from labswitch.sip_dialog import ALLOW, NOT_ALLOWED, Caller, Target
+from labswitch.sip_dialog import Caller, Target
 from labswitch.sip_headers import Headers, parse_address
 from labswitch.sip_leg import SipLeg
+from labswitch.sip_manners import FreeSwitchManners
 from labswitch.sip_registrar import Authenticator, Registrar, Registration
 from labswitch.sip_thread import SipThread
 from labswitch.sip_transport import SipEndpoint, received_text
@@ -37,6 +36,9 @@ _GATEWAY = re.compile(r"sofia/gateway/(?P<gateway>[^/]+)/(?P<number>.+)", re.DOT
 _PROFILE = re.compile(r"sofia/(?P<profile>[^/]+)/(?:sips?:)?(?P<rest>.+)", re.DOTALL)
 _ADDRESS = re.compile(r"(?P<user>[^@%]*)@(?P<host>[^:@;]+)(?::(?P<port>\d{1,5}))?(?:;.*)?", re.DOTALL)
 
+_NO_OFFER = 'Reason: Q.850;cause=96;text="MANDATORY_IE_MISSING"'
+_NO_CODEC = 'Reason: Q.850;cause=88;text="INCOMPATIBLE_DESTINATION"'
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -46,6 +48,7 @@ class Profile:
     ip: str = "127.0.0.1"
     port: int = 0
     authenticate: bool = False
+    user_agent: str = USER_AGENT
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,8 @@ class SipStack:
         def on_request(request: Any, transaction: Any) -> Any:
             return self._request(running, request, transaction)
 
-        endpoint = SipEndpoint(profile.ip, profile.port, on_request, USER_AGENT)
+        manners = FreeSwitchManners(profile.user_agent, registers=profile.authenticate)
+        endpoint = SipEndpoint(profile.ip, profile.port, on_request, manners)
         authenticator = Authenticator(self._domain, self._directory)
         registrar = Registrar(authenticator, lambda user, entry: self._registered(profile.name, user, entry))
         running = _Running(profile, endpoint, authenticator, registrar)
@@ -193,17 +197,20 @@ class SipStack:
 
     def _request(self, running: _Running, request: Any, transaction: Any) -> Any:
         """Answers a request outside of any call we know."""
-        method = request.getMethod()
-        if request.getHFBody("to").getTag() is not None:
-            return request.genResponse(481, phrase_of(481)), None, None
+        method, manners = request.getMethod(), running.endpoint.manners
+        tag = request.getHFBody("to").getTag()
+        if method in ("BYE", "UPDATE") or (tag is not None and method in ("INVITE", "OPTIONS", "NOTIFY")):
+            return manners.answer(request, f"481 {phrase_of(481)}"), None, None
+        refusal = manners.refusal(request, running.endpoint.current_text)
+        if refusal is not None:
+            return refusal, None, None
         if method == "INVITE":
             return self._invite(running, request, transaction)
-        if method == "REGISTER" and running.profile.authenticate:
+        if method == "REGISTER":
             return running.registrar.register(request, request.getSource()), None, None
-        code = 200 if method == "OPTIONS" else 405 if method in NOT_ALLOWED else 501
-        response = request.genResponse(code, phrase_of(code), server=USER_AGENT)
-        response.appendHeader(SipHeader(s=f"Allow: {ALLOW}"))
-        return response, None, None
+        host, port = running.endpoint.address
+        contact = (f"Contact: <sip:{host}:{port}>",) if method == "OPTIONS" else ()
+        return manners.answer(request, "200 OK", *contact), None, None
 
     def _invite(self, running: _Running, request: Any, transaction: Any) -> Any:
         user: str | None = None
@@ -215,13 +222,15 @@ class SipStack:
             return request.genResponse(403, phrase_of(403)), None, None
         body = str(request.getBody() or "")
         if not body.startswith("v="):
-            return _no_offer(request, body), None, None
+            # FreeSWITCH makes no offer of its own (without `enable-3pcc`).
+            refusal = ("400 Bad Session Description",) if body else (f"480 {phrase_of(480)}", _NO_OFFER)
+            return running.endpoint.manners.answer(request, *refusal), None, None
         try:
             offer = sdp.parse(body)
             leg = self._new_leg(running, None)
         except sdp.SdpError as error:
             log.info("INVITE refused: %s", error)
-            return request.genResponse(488, phrase_of(488)), None, None
+            return running.endpoint.manners.answer(request, f"488 {phrase_of(488)}", _NO_CODEC), None, None
         except NoFreePort:
             return request.genResponse(503, phrase_of(503)), None, None
         try:
@@ -274,15 +283,6 @@ class SipStack:
         except Exception:
             log.exception("nobody takes the call %s", invitation.call_id)
             leg.hangup("NORMAL_TEMPORARY_FAILURE")
-
-
-def _no_offer(request: Any, body: str) -> Any:
-    """The answer to an INVITE without a readable offer: FreeSWITCH makes none of its own (without `enable-3pcc`)."""
-    if body:
-        return request.genResponse(400, "Bad Session Description", server=USER_AGENT)
-    response = request.genResponse(480, phrase_of(480), server=USER_AGENT)
-    response.appendHeader(SipHeader(s='Reason: Q.850;cause=96;text="MANDATORY_IE_MISSING"'))
-    return response
 
 
 def _is_number(host: str) -> bool:

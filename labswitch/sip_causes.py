@@ -83,7 +83,7 @@ _CAUSE_OF_Q850 = {number: cause for cause, number in Q850.items() if number <= _
 
 _PHRASES = {
     480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
+    481: "Call Does Not Exist",
     483: "Too Many Hops",
     484: "Address Incomplete",
     486: "Busy Here",
@@ -126,7 +126,7 @@ def cause_of_q850(number: int) -> str | None:
 
 
 def phrase_of(code: int) -> str:
-    """The reason phrase of a SIP answer (RFC 3261, section 21)."""
+    """The reason phrase of a SIP answer (RFC 3261, section 21; that of 481 is FreeSWITCH's)."""
     if code in _PHRASES:
         return _PHRASES[code]
     try:

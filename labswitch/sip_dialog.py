@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,10 +35,7 @@ from labswitch.sip_transport import SipEndpoint, wire_text
 
 log = logging.getLogger(__name__)
 
-_UNDERSTOOD = ("INVITE", "BYE", "INFO", "OPTIONS")
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO"
-NOT_ALLOWED = ("REFER", "SUBSCRIBE", "REGISTER")
-"""Known methods that a trunk is refused, as by FreeSWITCH with `disable-transfer` and `disable-register`."""
+_AUDIO_PORT = re.compile(r"(?m)^m=audio \d+")
 
 
 @dataclass(frozen=True)
@@ -101,27 +99,29 @@ class _UserAgent(UA):  # type: ignore[misc]
 
     def __init__(self, dialog: Dialog, endpoint: SipEndpoint, **kwargs: Any) -> None:
         super().__init__(endpoint.sippy_config, event_cb=dialog.sippy_event, **kwargs)
-        self.local_ua = endpoint.user_agent
+        self.local_ua = endpoint.manners.user_agent
         self.lContact = SipContact()
         self.lContact.getUri().name = None
         self._dialog = dialog
+        self._endpoint = endpoint
         self._bye_came = False
 
     def recvRequest(self, req: Any, sip_t: Any) -> Any:
         method = req.getMethod()
-        if method not in _UNDERSTOOD:
-            code = 405 if method in NOT_ALLOWED else 501
-            response = req.genResponse(code, phrase_of(code), server=self.local_ua)
-            response.appendHeader(SipHeader(s=f"Allow: {ALLOW}"))
-            return response, None, None
+        refusal = self._endpoint.manners.refusal(req, self._endpoint.current_text)
+        if refusal is not None:
+            return refusal, None, None
         if self._bye_came:
             # sippy stays polite for half a minute; for FreeSWITCH there is no such call any more.
             return req.genResponse(481, phrase_of(481), server=self.local_ua), None, None
         self._bye_came = method == "BYE"
-        if not self.isConnected() and method in ("INFO", "OPTIONS"):
-            # sippy hears these only once the call is answered; keys are pressed before that too.
-            if method == "INFO":
-                self._dialog.received_info(req.getBody())
+        if method == "UPDATE":
+            return self._updated(req), None, None
+        if method == "OPTIONS":
+            return self._described(req), None, None
+        if not self.isConnected() and method == "INFO":
+            # sippy hears it only once the call is answered; keys are pressed before that too.
+            self._dialog.received_info(req.getBody())
             return req.genResponse(200, "OK", server=self.local_ua), None, None
         if self.isConnected() and method == "INVITE" and req.getBody() is None:
             if self.rSDP is None:
@@ -130,6 +130,32 @@ class _UserAgent(UA):  # type: ignore[misc]
             # already it repeats our own.
             req.setBody(self.rSDP.getCopy())
         return super().recvRequest(req, sip_t)
+
+    def _described(self, req: Any) -> Any:
+        """200 with a description of the session; without a port, for it agrees to nothing."""
+        response = self._with_contact(req)
+        if self.lSDP is not None:
+            response.setBody(_body(_AUDIO_PORT.sub("m=audio 0", str(self.lSDP))))
+        return response
+
+    def _updated(self, req: Any) -> Any:
+        """UPDATE (RFC 3311) changes the session like a re-INVITE, in one round."""
+        body = req.getBody()
+        if body is None:
+            return self._with_contact(req)
+        answer = self._dialog.offered_again(str(body))
+        if answer is None:
+            # FreeSWITCH does not refuse it: it answers without a port, and the call goes on as it was.
+            return self._described(req)
+        self.rSDP, self.lSDP = body.getCopy(), _body(answer)
+        response = self._with_contact(req)
+        response.setBody(_body(answer))
+        return response
+
+    def _with_contact(self, req: Any) -> Any:
+        response = req.genResponse(200, "OK", server=self.local_ua)
+        response.appendHeader(SipHeader(name="contact", body=self.lContact))
+        return response
 
     def recvACK(self, req: Any) -> None:
         agreed = self.rSDP
@@ -175,6 +201,7 @@ class Dialog:
         except (IndexError, AttributeError, ValueError) as error:
             raise ValueError("no usable Contact") from error
         self._ua = _UserAgent(self, self._endpoint)
+        self._endpoint.manners.adorn_contact(self._ua.lContact, request)
         return self._ua.recvRequest(request, transaction)
 
     def call(self, caller: Caller, target: Target, sdp: str) -> None:
@@ -251,6 +278,10 @@ class Dialog:
         handler = _HANDLERS.get(type(event))
         if handler is not None and not self._ended:
             handler(self, event)
+
+    def offered_again(self, sdp: str) -> str | None:
+        """Our answer to a new offer of the other side, None to refuse it."""
+        return self._listener.offered_again(sdp) if self._connected and not self._ended else None
 
     def received_info(self, body: Any) -> None:
         """INFO of the other side, with or without a body."""

@@ -1,11 +1,14 @@
-"""Requests that are no good SIP, answered as FreeSWITCH answers them (measured), before sippy sees them.
+"""Requests that are no good SIP, and how FreeSWITCH answers them (`tests/captured/sip`).
 
-sippy drops most of these, and takes some for calls.
+What can't be read is answered before sippy sees it (`refusal_of`), without a transaction, as FreeSWITCH does: sippy
+drops most of it, and takes some for calls. What can be read but not be served is answered in a transaction
+(`fault_of`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from uuid import uuid4
 
 _FIRST_LINE = re.compile(r"(?P<method>[A-Za-z]+) (?P<uri>\S+) SIP/(?P<version>\d\.\d)")
@@ -18,6 +21,7 @@ _ANSWERED_WITH = ("Via", "From", "To", "Call-ID", "CSeq")
 _NAMES = {name.lower(): name for name in (*_ANSWERED_WITH, "Contact", "Require", "Content-Type", "Content-Length")}
 _COMPACT = {"f": "From", "t": "To", "i": "Call-ID", "v": "Via", "m": "Contact"}
 _COMPACT |= {"c": "Content-Type", "l": "Content-Length"}
+_RPORT = re.compile(r";\s*rport(?=\s*(?:[;,]|\Z))", re.IGNORECASE)
 _SCHEMES = ("sip", "sips", "tel")
 _EXTENSIONS = frozenset(("timer", "path", "replaces"))
 
@@ -31,50 +35,85 @@ def is_dropped(text: str) -> bool:
     return _FIRST_LINE.match(text) is None or not _headers(text).get("Via")
 
 
-def refusal_of(text: str) -> str | None:
-    """The answer to a request that can't be used, None for a good one and for a response."""
-    first = _FIRST_LINE.match(text)
-    if first is None or text.startswith("SIP/2.0 ") or first["method"] == "ACK":
+def refusal_of(text: str, source_port: int) -> str | None:
+    """The answer to a request that can't be read, None for a good one and for a response. `source_port` is where it
+    came from."""
+    first = _request_line(text)
+    if first is None:
         return None
     headers = _headers(text)
-    fault = _fault(first, headers, text)
-    return None if fault is None else _answer(fault, headers)
+    unreadable = {name for name, readable in _READABLE.items() if not all(map(readable, headers.get(name, [])[:1]))}
+    status = _unreadable(first, headers, unreadable, text)
+    if status is None:
+        return None
+    if first["version"] == "2.0" and "Via" in headers:
+        headers["Via"][0] = _RPORT.sub(f";rport={source_port}", headers["Via"][0], count=1)
+    return _answer(status, {name: values for name, values in headers.items() if name not in unreadable})
 
 
-def _fault(first: re.Match[str], headers: Headers, text: str) -> tuple[str, str] | None:
-    """Status and a header that goes with it, for what is wrong."""
-    if first["version"] != "2.0":
-        return "505 Version Not Supported", ""
-    cseq = headers.get("CSeq", [""])[0]
-    found = _CSEQ.fullmatch(cseq)
-    if cseq and found is None:
-        return "400 Bad CSeq Header", ""
-    missing = any(name not in headers for name in _ANSWERED_WITH)
-    if missing or found is None or found["method"] != first["method"] or _is_cut_off(headers, text):
-        return "400 Bad Request", ""
-    for name in ("From", "To", "Contact"):
-        value = headers.get(name, [""])[0]
-        if name in headers and value != "*" and not _ADDRESS.fullmatch(value):
-            return f"400 Bad {name} Header", ""
-    if first["uri"].partition(":")[0].lower() not in _SCHEMES:
-        return "416 Unsupported URI Scheme", ""
+def fault_of(text: str) -> tuple[str, ...] | None:
+    """Status, and headers that go with it, of the answer to a request that can be read but not be served, None for a
+    good one."""
+    first = _request_line(text)
+    if first is None:
+        return None
+    headers = _headers(text)
+    if not _is_of_sip(first["uri"]):
+        return ("416 Unsupported URI Scheme",)
     unknown = [
         word for line in headers.get("Require", []) for word in line.split(",") if word.strip() not in _EXTENSIONS
     ]
     if unknown:
         return "420 Bad Extension", f"Unsupported: {', '.join(word.strip() for word in unknown)}"
-    if first["method"] == "INVITE":
-        return _invite_fault(headers)
-    return None
-
-
-def _invite_fault(headers: Headers) -> tuple[str, str] | None:
+    if first["method"] != "INVITE":
+        return None
     if "Contact" not in headers:
-        return "400 Missing Contact Header", ""
+        return ("400 Missing Contact Header",)
     kind = headers.get("Content-Type", ["application/sdp"])[0].partition(";")[0].strip().lower()
     if kind != "application/sdp" and not kind.startswith("multipart/"):
-        return "415 Unsupported Media Type", "Accept: application/sdp"
+        return "415 Unsupported Media Type", "Accept-Encoding: "
     return None
+
+
+def for_sippy(text: str) -> str:
+    """The message with a request URI that sippy can read. The answer to one that it can't is `fault_of`'s."""
+    first = _FIRST_LINE.match(text)
+    if first is None or _is_of_sip(first["uri"]):
+        return text
+    return f"{text[: first.start('uri')]}sip:unsupported.invalid{text[first.end('uri') :]}"
+
+
+def _request_line(text: str) -> re.Match[str] | None:
+    """The first line of a request that is to be answered."""
+    first = _FIRST_LINE.match(text)
+    return None if first is None or text.startswith("SIP/2.0 ") or first["method"] == "ACK" else first
+
+
+def _is_of_sip(uri: str) -> bool:
+    return uri.partition(":")[0].lower() in _SCHEMES
+
+
+def _unreadable(first: re.Match[str], headers: Headers, unreadable: set[str], text: str) -> str | None:
+    """The status for what can't be read."""
+    if first["version"] != "2.0":
+        return "505 Version Not Supported"
+    if "CSeq" in unreadable:
+        return "400 Bad CSeq Header"
+    found = _CSEQ.fullmatch(headers.get("CSeq", [""])[0])
+    missing = any(name not in headers for name in _ANSWERED_WITH)
+    if missing or found is None or found["method"] != first["method"] or _is_cut_off(headers, text):
+        return "400 Bad Request"
+    return next((f"400 Bad {name} Header" for name in ("From", "To", "Contact") if name in unreadable), None)
+
+
+def _is_address(value: str) -> bool:
+    return value == "*" or _ADDRESS.fullmatch(value) is not None
+
+
+_READABLE: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(("From", "To", "Contact"), _is_address),
+    "CSeq": _CSEQ.fullmatch,
+}
 
 
 def _is_cut_off(headers: Headers, text: str) -> bool:
@@ -95,14 +134,10 @@ def _headers(text: str) -> Headers:
     return found
 
 
-def _answer(fault: tuple[str, str], headers: Headers) -> str:
-    status, more = fault
+def _answer(status: str, headers: Headers) -> str:
     lines = [f"SIP/2.0 {status}"]
     for name in _ANSWERED_WITH:
         for value in headers.get(name, []):
             tag = f";tag={uuid4().hex[:13]}" if name == "To" and ";tag=" not in value else ""
-            if name != "CSeq" or _CSEQ.fullmatch(value):
-                lines.append(f"{name}: {value}{tag}")
-    if more:
-        lines.append(more)
+            lines.append(f"{name}: {value}{tag}")
     return "\r\n".join([*lines, "Content-Length: 0", "", ""])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 from sippy import SipAddress as address_module
 from sippy import SipMsg as message_module
@@ -18,11 +19,13 @@ from sippy import SipRequest as request_module
 from sippy import SipTransactionManager as transactions_module
 from sippy import SipURL as url_module
 from sippy.Network_server import Remote_address
+from sippy.SipResponse import SipResponse
 from sippy.SipTransactionManager import TRYING, SipTransactionManager
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
 from labswitch import sip_screen
+from labswitch.sip_manners import Manners
 from labswitch.sip_thread import SipThread
 
 log = logging.getLogger(__name__)
@@ -160,7 +163,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]
     The constructor doesn't call its parent's, which opens sockets and threads of its own.
     """
 
-    def __init__(self, udp: UdpSocket, on_request: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, udp: UdpSocket, on_request: Callable[[Any, Any], Any], manners: Manners) -> None:
+        self.manners = manners
         self.global_config = {
             "_sip_tm": self,
             "_sip_logger": _WireLog,
@@ -186,12 +190,40 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]
     def _message(self, text: str, source: Remote_address) -> None:
         if sip_screen.is_dropped(text):
             return
-        refusal = sip_screen.refusal_of(text)
+        refusal = sip_screen.refusal_of(text, source.address[1])
         if refusal is not None:
             self.udp.send_to(refusal, source.address)
             return
         self.current_text = text
-        self.handleIncoming(text, source, self.udp, MonoTime())
+        self.handleIncoming(sip_screen.for_sippy(text), source, self.udp, MonoTime())
+
+    def incomingRequest(self, msg: Any, checksum: Any, tids: Any, server: Any) -> None:
+        """As sippy's, but the answers to a CANCEL and to what it cancels have the tag of the answers before."""
+        cancelled = self.tserver.get(msg.getTId(wBRN=True)) if msg.getMethod() == "CANCEL" else None
+        if cancelled is not None and cancelled.r487 is not None:
+            to = cancelled.r487.getHFBody("to")
+            if to.getTag() is None:
+                to.setTag(getattr(cancelled, "to_tag", None) or uuid4().hex)
+            msg.getHFBody("to").setTag(to.getTag())
+        super().incomingRequest(msg, checksum, tids, server)
+
+    def sendResponse(self, resp: Any, t: Any = None, *args: Any, **kwargs: Any) -> None:
+        """As sippy's, with the headers that belong to our answers."""
+        t = t or self.tserver[resp.getTId(wBRN=True)]
+        if not hasattr(t, "within_call"):
+            t.within_call = resp.getHFBody("to").getTag() is not None  # the first answer has the To of the request
+        self.manners.complete(resp, t.within_call)
+        super().sendResponse(resp, t, *args, **kwargs)
+        t.to_tag = resp.getHFBody("to").getTag()
+
+    def transmitMsg(self, userv: Any, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """As sippy's; answers that come this way belong to no transaction."""
+        if isinstance(msg, SipResponse):
+            to = msg.getHFBody("to")
+            if to.getTag() is None:
+                to.genTag()
+            self.manners.complete(msg, within_call=False)
+        super().transmitMsg(userv, msg, *args, **kwargs)
 
     def newTransaction(self, msg: Any, resp_cb: Any = None, **kwargs: Any) -> Any:
         """As sippy's, but failing soon when nobody answers, and by our socket whatever transport a Contact names:
@@ -222,12 +254,12 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]
 class SipEndpoint:
     """A SIP address of ours: socket, transactions, and who gets the requests that begin something new."""
 
-    def __init__(self, ip: str, port: int, on_request: Callable[[Any, Any], Any], user_agent: str) -> None:
+    def __init__(self, ip: str, port: int, on_request: Callable[[Any, Any], Any], manners: Manners) -> None:
         """On the SIP thread only. `on_request(request, transaction)` answers as sippy's `req_cb`. Raises OSError."""
         self.thread = SipThread.get()
-        self.user_agent = user_agent
+        self.manners = manners
         self._udp = UdpSocket(self.thread, ip, port)
-        self.transactions = Transactions(self._udp, on_request)
+        self.transactions = Transactions(self._udp, on_request, manners)
         self.address = self._udp.address
 
     @property

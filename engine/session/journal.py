@@ -94,14 +94,18 @@ class RedisJournal:
         fallback: FallbackFile,
         on_conflict: Callable[[str], None],
         on_gap: Callable[[str], None],
+        served: Callable[[], Iterable[str]],
         alive_s: int = 6,
     ) -> None:
-        """`on_conflict`: another engine wrote the call's journal. `on_gap`: Redis lost the call's first entries."""
+        """`on_conflict`: another engine wrote the call's journal. `on_gap`: Redis lost entries of the call.
+        `served`: the calls of this engine that have a journal.
+        """
         self._redis = client
         self._engine = engine
         self._file = fallback
         self._on_conflict = on_conflict
         self._on_gap = on_gap
+        self._served = served
         self._line: redis.Connection | None = None
         self._lost: set[str] = set()
         """Calls that another engine took; nothing is written for them until this engine holds them again."""
@@ -110,6 +114,8 @@ class RedisJournal:
         self._barriers: list[AsyncResult] = []
         self._wake = Event()
         self._away = bool(fallback)
+        self._emptied = False
+        """Redis has lost our sign of life: it may have come back with nothing, and without our noticing."""
         self._answers = True
         """Redis can be read, though it may refuse to write (out of memory, a replica)."""
         self._returning = False
@@ -220,10 +226,14 @@ class RedisJournal:
         while True:
             self._went.clear()
             try:
-                self._redis.set(f"cw:engine:{self._engine}", f"{os.getpid()} {_VERSION}", ex=self._alive_s)
+                sign = f"{os.getpid()} {_VERSION}"
+                before = self._redis.set(f"cw:engine:{self._engine}", sign, ex=self._alive_s, get=True)
+                self._emptied |= before is None
                 self._answers = True
                 if self._away and not self._returning:
                     self._join_up()
+                if self._emptied and not self._away:
+                    self._find_lost()
             except redis.RedisError as error:
                 self._gone(error)
             except Exception:
@@ -250,6 +260,19 @@ class RedisJournal:
         self._others_count_from_s = time.monotonic() + self._alive_s
         self._here.set()
         log.info("journal: redis is back and has what was in the local file")
+
+    def _find_lost(self) -> None:
+        """A call that waits, in a long prompt or a conversation, writes nothing by which it would find out that Redis
+        lost it; no other engine could go on with it. Raises RedisError.
+        """
+        calls = list(self._served())
+        with self._redis.pipeline(transaction=False) as questions:
+            for call_id in calls:
+                questions.exists(f"cw:journal:{call_id}")
+            there = questions.execute()
+        self._emptied = False
+        for call_id in itertools.compress(calls, (not each for each in there)):
+            self._on_gap(call_id)
 
     def _join(self, calls: Mapping[str, Kept]) -> None:
         """Bring what the file has of these calls to Redis. Raises RedisError; doing it again changes nothing."""

@@ -8,11 +8,14 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
+
 from labswitch.controller import Controller
 from labswitch.virtual import Behaviour, VirtualParty, virtual_run
 from tests.captured.conversation import DATA, Turn, conversation
 from tests.captured.likeness import Names, Said, differences, of_capture, of_lab
 from tests.captured.replay import SRV, Stage, play_engine, prepare
+from tests.captured.sip_exchange import SIP
 
 Script = tuple[tuple[object, ...], ...]
 Tolerated = frozenset[tuple[str, str]]
@@ -349,10 +352,11 @@ def test_a_wrong_password(tmp_path: Path) -> None:
     compare_control(tmp_path, "control_wrong_password", 1)
 
 
-def test_the_captures_are_those_that_were_made() -> None:
+@pytest.mark.parametrize(("directory", "files"), [(DATA, "*.esl"), (SIP, "*.sip")], ids=["event socket", "SIP"])
+def test_the_captures_are_those_that_were_made(directory: Path, files: str) -> None:
     """`sha256sum -c SHA256SUMS`: none may be lost, changed or slipped in, and with it what the lab switch must do."""
-    lines = (DATA / "SHA256SUMS").read_text(encoding="ascii").splitlines()
-    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in DATA.glob("*.esl")}
+    lines = (directory / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.glob(files)}
     assert there == {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 

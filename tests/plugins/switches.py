@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from callwright.local import freeswitch
 from callwright.local.stack import SwitchKind
+from dialplan.render import render
+from dialplan.settings import RenderSettings
+from freeswitch_conf import template_dir
 
 NEED_FREESWITCH = "needs FreeSWITCH (set FREESWITCH_BIN and run `make test-freeswitch`)"
 NEED_SIPP = "needs SIPp (apt-get install sip-tester)"
@@ -45,6 +50,20 @@ def switch(request: pytest.FixtureRequest) -> SwitchKind:
     """The kind of switch of this run: lab or freeswitch."""
     kind: SwitchKind = request.config.getoption("--switch")
     return kind
+
+
+@contextmanager
+def started(kind: SwitchKind, settings: RenderSettings, base: Path) -> Iterator[None]:
+    """A switch of that kind alone, on the product's configuration rendered into `base`, until the end of `with`."""
+    render(settings, template_dir(), base / "conf")
+    Path(settings.prompts_dir).mkdir(parents=True)
+    launch = freeswitch.launch_lab if kind == "lab" else freeswitch.launch_freeswitch
+    process = launch(settings, base / "conf", base / "logs")
+    try:
+        process.wait_ready(lambda: freeswitch.is_up(settings), 30)
+        yield
+    finally:
+        process.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import redis
 import soundfile
@@ -27,6 +29,8 @@ MAIN_NUMBER = "+420221234567"
 BROKEN_NUMBER = "+420221234568"
 SHORT_NUMBER = "+420221234570"
 RINGING_NUMBER = "+420221234571"
+LONG_NUMBER = "+420221234569"
+LONG_S = 90
 UNKNOWN_NUMBER = "+420221234999"
 WITHIN_S = 15.0
 
@@ -183,6 +187,17 @@ def system(stack: Stack) -> Iterator[System]:
     running = System(stack)
     yield running
     running.put_down_phones()
+
+
+@pytest.fixture
+def a_long_prompt(system: System) -> None:
+    """700 Hz for a second, then 500 Hz."""
+    moments = np.arange(LONG_S * 8000) / 8000
+    hz = np.where(moments < 1, 700, 500)
+    sound = Path(system.stack.config.engine.prompts_dir) / "prompts" / "long.wav"
+    sound.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(sound, 0.3 * np.sin(2 * np.pi * hz * moments), 8000, subtype="PCM_16")
+    provision(system.api, (), LONG_NUMBER, flow=flows.long_flow(), language="en")
 
 
 def nodes(call: dict[str, Any]) -> list[str]:

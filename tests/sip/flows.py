@@ -27,6 +27,16 @@ def _flow(name: str, nodes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def long_flow() -> dict[str, Any]:
+    """A prompt that takes longer than a test."""
+    nodes = {
+        "answer": {"type": "answer", "exits": {"next": "long"}},
+        "long": _play("hangup"),
+        "hangup": {"type": "hangup"},
+    }
+    return _flow("long", nodes) | {"prompts": {"short": {"en": "prompts/long.wav"}}}
+
+
 def short_flow() -> dict[str, Any]:
     """Answers, asks for a key: 1 is alice, 2 is bob. Each way out has a node of its own."""
     agent = {

@@ -7,12 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 
 import freeswitch_conf
 from callwright.demo.run import demo_flow
@@ -24,7 +20,7 @@ from dialplan.render import render
 from dialplan.settings import NumberFallback
 from engine.session.janitor import FETCHING_S
 from labswitch.phone import Behaviour
-from tests.sip.conftest import MAIN_NUMBER, WITHIN_S, System, chooses, listens_to_the_welcome, nodes
+from tests.sip.conftest import LONG_NUMBER, MAIN_NUMBER, WITHIN_S, System, chooses, listens_to_the_welcome, nodes
 
 pytestmark = pytest.mark.req("R124")
 
@@ -195,10 +191,6 @@ def another_line(system: System) -> Iterator[None]:
     render_with()
 
 
-LONG_NUMBER = "+420221234569"
-LONG_S = 90
-
-
 def test_in_a_prompt_that_is_too_long_to_wait_for(system: System, a_long_prompt: None) -> None:
     caller = system.new_caller()
     call = system.call(LONG_NUMBER, caller=caller)
@@ -210,31 +202,3 @@ def test_in_a_prompt_that_is_too_long_to_wait_for(system: System, a_long_prompt:
     call.hangup()
     record = system.record(caller)
     assert (record["result"], record["resumed"]) == ("lost_in_ivr", 1)
-
-
-@pytest.fixture
-def a_long_prompt(system: System) -> None:
-    """700 Hz for a second, then 500 Hz."""
-    moments = np.arange(LONG_S * 8000) / 8000
-    hz = np.where(moments < 1, 700, 500)
-    sound = Path(system.stack.config.engine.prompts_dir) / "prompts" / "long.wav"
-    sound.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(sound, 0.3 * np.sin(2 * np.pi * hz * moments), 8000, subtype="PCM_16")
-    provision(system.api, (), LONG_NUMBER, flow=_long_flow(), language="en")
-
-
-def _long_flow() -> dict[str, Any]:
-    return {
-        "schema": "callwright/flow/1",
-        "id": "long",
-        "name": "A very long prompt",
-        "kind": "inbound",
-        "languages": ["en"],
-        "entry": "answer",
-        "prompts": {"long": {"en": "prompts/long.wav"}},
-        "nodes": {
-            "answer": {"type": "answer", "exits": {"next": "long"}},
-            "long": {"type": "play", "prompts": ["long"], "exits": {"done": "hangup", "error": "hangup"}},
-            "hangup": {"type": "hangup"},
-        },
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from callwright.demo.verify import recording_faults
 from callwright.local.stack import Stack
 from labswitch.phone import Behaviour
 from tests.sip.conftest import (
+    LONG_NUMBER,
     UNKNOWN_NUMBER,
     WITHIN_S,
     System,
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.req("R124")
 SERVICES = ("postgres", "valkey", "s3")
 LATE_S = 30.0
 """Until what waited for a part has arrived: who waits asks ever more rarely."""
+REDIS_AWAY_S = 60.0
 TALKED = ["answer", "welcome", "menu", "agent", "hangup"]
 
 
@@ -100,14 +103,20 @@ def test_object_storage_is_away(system: System) -> None:
 
 
 @pytest.mark.req("R90")
-def test_redis_is_away_and_comes_back_empty(system: System) -> None:
-    before, during, whole = (system.new_caller() for _ in range(3))
-    early = system.call(caller=before)
-    listens_to_the_welcome(early)
+def test_redis_is_away_for_a_minute_and_comes_back_empty(system: System, a_long_prompt: None) -> None:
+    before, during = system.new_caller(), system.new_caller()
+    early = system.call(LONG_NUMBER, caller=before)
+    early.wait_heard_tone(500, WITHIN_S)
     system.stack.stop_service("valkey")
-    call, theirs = system.talk(whole)
-    theirs.hangup()
-    call.wait_ended(WITHIN_S)
+    away_until = time.monotonic() + REDIS_AWAY_S
+    agent = system.agent(Behaviour.answering(0.1, tone_hz=700, hangup_after_s=0.5))
+    whole = []
+    while time.monotonic() < away_until:
+        whole.append(system.new_caller())
+        call = system.call(caller=whole[-1])
+        chooses(call, "1")
+        agent.wait_call(WITHIN_S)
+        call.wait_ended(WITHIN_S)
     held = system.call(caller=during)
     listens_to_the_welcome(held)
     system.stack.start_service("valkey")
@@ -118,14 +127,16 @@ def test_redis_is_away_and_comes_back_empty(system: System) -> None:
         owners = dict.fromkeys(client.hvals("cw:open"))
         assert len(owners) == 1
         system.stack.kill_engine(0)  # the other one goes on from what was joined up
-        system.wait_until("it has both calls", lambda: not owners.keys() & set(client.hvals("cw:open")))
+        system.wait_until("it has both calls", lambda: not owners.keys() & set(client.hvals("cw:open")), LATE_S)
     held.hangup()
     early.hangup()
-    records = {caller: system.record(caller) for caller in (before, during, whole)}
-    assert [records[caller]["result"] for caller in records] == ["lost_in_ivr", "lost_in_ivr", "handled"]
-    assert all(nodes(records[caller])[:2] == ["answer", "welcome"] for caller in (before, during))
+    records = {caller: system.record(caller) for caller in (before, during, *whole)}
+    results = [records[caller]["result"] for caller in records]
+    assert results == ["lost_in_ivr", "lost_in_ivr", *("handled" for _ in whole)]
+    assert nodes(records[before]) == ["answer", "long"]
+    assert nodes(records[during])[:2] == ["answer", "welcome"]
     assert records[during]["resumed"] >= 1
-    assert nodes(records[whole]) == TALKED
+    assert all(nodes(records[caller]) == TALKED for caller in whole)
     for record in records.values():
         kinds = entries_of(system, record)
         assert (kinds[:2], kinds[-1]) == (["started", "attached"], "ended")

@@ -13,17 +13,15 @@ import pytest
 from gevent.event import Event
 from gevent.queue import Queue
 
-from callwright.local.freeswitch import is_up, launch_freeswitch, launch_lab
 from callwright.local.stack import SwitchKind
-from dialplan.render import render
 from dialplan.settings import RenderSettings, Rtp
 from engine.switch.adapter import SwitchChannel
 from engine.switch.control import SwitchControl
 from engine.switch.port import ChannelEnd, DialTarget
 from engine.switch.server import OutboundServer
 from engine.switch.session import Sessions
-from freeswitch_conf import template_dir
 from labswitch.phone import Behaviour, Phone, PhoneCall
+from tests.plugins.switches import started
 from tests.unit.freeswitch_conf.real_switch import AGENT_PASSWORD, DOMAIN, PASSWORD, settings_in
 
 WITHIN_S = 10.0
@@ -157,15 +155,8 @@ class Ground:
 def running_switch(switch: SwitchKind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenderSettings]:
     base = tmp_path_factory.mktemp("switch")
     settings = settings_in(base, rtp=Rtp("127.0.0.1", 26000, 26400))
-    render(settings, template_dir(), base / "conf")
-    Path(settings.prompts_dir).mkdir(parents=True)
-    launch = launch_lab if switch == "lab" else launch_freeswitch
-    process = launch(settings, base / "conf", base / "logs")
-    try:
-        process.wait_ready(lambda: is_up(settings), 30)
+    with started(switch, settings, base):
         yield settings
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="session")

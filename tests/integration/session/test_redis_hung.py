@@ -37,7 +37,7 @@ def entry(n):
 
 client = Client.from_url(url, socket_timeout=SILENT_S, retry=Retry(NoBackoff(), 0))
 pool = ThreadPool(2)
-journal = RedisJournal(client, "e1", FallbackFile(path, pool.apply), lambda call: None, lambda call: None)
+journal = RedisJournal(client, "e1", FallbackFile(path, pool.apply), lambda call: None, lambda call: None, list)
 journal.append("c1", entry(1))
 journal.flush()
 assert not journal.away

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import gevent
 import pytest
 import redis
+from gevent.event import Event
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -41,18 +43,27 @@ def service(tmp_path: Path) -> Iterator[Service]:
 class Rig:
     """Journals on one server, stopped at the end."""
 
+    alive_s = 6
+
     def __init__(self, url: str, directory: Path) -> None:
         self.url = url
         self.directory = directory
         self.conflicts: list[str] = []
         self.gaps: list[str] = []
+        self.gap_found = Event()
+        self.served: list[str] = []
         self.started: list[RedisJournal] = []
+
+    def on_gap(self, call_id: str) -> None:
+        self.gaps.append(call_id)
+        self.gap_found.set()
 
     def journal(self, engine: str = "e1") -> RedisJournal:
         retry = Retry(NoBackoff(), 0)
         client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1, retry=retry)
         file = FallbackFile(self.directory / engine / "journal.ndjson")
-        self.started.append(RedisJournal(client, engine, file, self.conflicts.append, self.gaps.append))
+        alarms = (self.conflicts.append, self.on_gap, lambda: self.served)
+        self.started.append(RedisJournal(client, engine, file, *alarms, alive_s=self.alive_s))
         return self.started[-1]
 
 
@@ -156,6 +167,25 @@ def test_redis_that_lost_everything_gets_it_again(rig: Rig) -> None:
     journal.flush()
     assert rig.gaps == ["c1"]
     assert journal.load("c1") == []
+
+
+@pytest.mark.req("R124")
+def test_redis_that_lost_a_call_that_waits_is_found_out_without_a_new_entry(rig: Rig) -> None:
+    rig.alive_s = 1
+    journal = rig.journal()
+    for call_id in ("there", "waits"):
+        journal.append(call_id, entry(1))
+    journal.flush()
+    rig.served = ["there", "waits"]
+    admin = redis.Redis.from_url(rig.url)
+    with admin.pipeline() as at_once:
+        kept = admin.dump("cw:journal:there")
+        at_once.flushall()
+        at_once.restore("cw:journal:there", 0, cast("bytes", kept))
+        at_once.execute()
+    admin.close()
+    assert rig.gap_found.wait(BACK_WITHIN_S)
+    assert rig.gaps == ["waits"]
 
 
 def test_half_a_journal_is_not_taken_for_a_whole_one(rig: Rig, tmp_path: Path) -> None:
