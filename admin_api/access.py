@@ -13,6 +13,9 @@ from admin_api.problems import Unauthenticated
 
 _OPEN = {"system.Liveness", "system.Readiness"}
 """Endpoints without a key: for load balancers and supervisors."""
+_SOUNDS = {("PUT", "prompts.Member")}
+"""What takes a sound file in place of JSON."""
+MAX_SOUND_BYTES = 50_000_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -44,7 +47,9 @@ def _authenticate() -> None:
 
 def _require_json() -> None:
     streamed = "chunked" in request.headers.get("Transfer-Encoding", "")
-    if (request.content_length or streamed) and not request.is_json:
+    if (request.method, request.endpoint) in _SOUNDS:
+        request.max_content_length = MAX_SOUND_BYTES
+    elif (request.content_length or streamed) and not request.is_json:
         raise UnsupportedMediaType
     # Werkzeug cuts off a streamed body at the limit without a word; what comes as long as that was longer.
     limit = request.max_content_length

@@ -12,7 +12,9 @@ from engine.services.announce import FAIL_FAST, RedisAnnouncer
 from engine.services.bundle import Services, Settings
 from engine.services.errors import StorageAway
 from engine.services.health import Check
+from engine.services.speech import RedisSpeech
 from engine.store.database import Database, Limits
+from recordings.prompt_files import PromptDirectory
 from recordings.storage import ObjectStorage, StorageError
 
 REDIS_TIMEOUT_S = 2
@@ -50,6 +52,8 @@ def from_config(config: Config) -> Flask:
     services = Services.build(
         database,
         StorageLinks(storage),
+        PromptDirectory(config.engine.prompts_dir),
+        speech=RedisSpeech(client, config.engine.prompts_dir),
         announcer=RedisAnnouncer(client),
         checks=_checks(client, storage),
         settings=Settings(
@@ -57,6 +61,7 @@ def from_config(config: Config) -> Flask:
             language=config.engine.default_language,
             link_expiry_s=config.api.link_expiry_s,
             bootstrap_keys=tuple(key.get_secret_value() for key in config.api.keys),
+            web={"origin": config.http.origins, "secret": [secret.name for secret in config.http_secrets]},
         ),
     )
     return create_app(services)

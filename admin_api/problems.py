@@ -16,7 +16,7 @@ import marshmallow as ma
 from flask import Flask, Response, g, json, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from engine.services.errors import Conflict, FlowRefused, NotFound, Refused, ServiceError, StorageAway
+from engine.services.errors import Conflict, FlowRefused, NotFound, Refused, ServiceError, Unavailable
 from engine.store.errors import BadData, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _STATUS: tuple[tuple[type[ServiceError], int], ...] = (
     (NotFound, 404),
     (Refused, 422),
     (Conflict, 409),
-    (StorageAway, 503),
+    (Unavailable, 503),
 )
 _HTTP_IDS = {
     400: "malformed_request",

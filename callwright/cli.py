@@ -15,8 +15,11 @@ import click
 
 from callwright.bench.command import bench
 from callwright.doctor.command import doctor
+from callwright.flow import flow
 from callwright.listing import ListingGroup
 from callwright.load.command import load as load_command
+from callwright.replay import replay
+from callwright.sounds import prompt, voice
 
 if TYPE_CHECKING:
     from callwright.local.stack import SwitchKind
@@ -152,6 +155,16 @@ def recordings(context: click.Context) -> None:
 
 
 @cli.command()
+@click.pass_context
+def speech(context: click.Context) -> None:
+    """Speak the texts of calls and flows into the prompts directory."""
+    config = _load(context)
+    from recordings.speech import process
+
+    sys.exit(process.run(config))
+
+
+@cli.command()
 @click.option("--conf", type=_directory, required=True, help="The directory that `dialplan render` wrote.")
 @click.option("--state", type=_directory, required=True, help="Where the switch keeps its own files.")
 def lab(conf: Path, state: Path) -> None:
@@ -247,36 +260,6 @@ def render(context: click.Context, out: Path, switch_dir: Path) -> None:
     click.echo(render_from_database(config, out, switch_dir) or "nothing changed")
 
 
-@cli.group()
-def flow() -> None:
-    """Flows, without a running system."""
-
-
-@flow.command("check")
-@click.argument("files", nargs=-1, required=True, type=_file)
-def flow_check(files: tuple[Path, ...]) -> None:
-    """Check flow FILES as an upload would, as far as one can without knowing queues, agents and numbers."""
-    import ivr_flows
-
-    failed = False
-    for file in files:
-        findings = ivr_flows.check(file.read_text(encoding="utf-8"))
-        failed |= any(finding.severity == "error" for finding in findings)
-        for finding in findings:
-            click.echo(f"{file}: {finding}")
-        if not findings:
-            click.echo(f"{file}: ok")
-    sys.exit(1 if failed else 0)
-
-
-@flow.command("schema")
-def flow_schema() -> None:
-    """Print the JSON Schema of flows, for editors."""
-    from ivr_flows import schema
-
-    click.echo(schema.as_text(), nl=False)
-
-
 @cli.command()
 def requirements() -> None:
     """Print each requirement with the tests that show it. Runs in a checkout, collects and runs nothing."""
@@ -313,9 +296,8 @@ def config_reference() -> None:
     click.echo(reference.config_reference())
 
 
-cli.add_command(bench)
-cli.add_command(doctor)
-cli.add_command(load_command)
+for _command in (bench, doctor, flow, load_command, prompt, replay, voice):
+    cli.add_command(_command)
 
 
 def _shown(value: Any) -> Any:

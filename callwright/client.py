@@ -39,20 +39,28 @@ class Client:
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 
+    def upload(self, path: str, content: bytes, file_name: str) -> Any:
+        """PUT a sound file."""
+        query = urlencode({"file_name": file_name})
+        return self._send("PUT", f"{path}?{query}", content, "application/octet-stream")
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        return self._send(method, path, None if body is None else json.dumps(body).encode(), "application/json")
+
+    def _send(self, method: str, path: str, content: bytes | None, content_type: str) -> Any:
         request = urllib.request.Request(  # noqa: S310 - http(s) only, the URL is our own configuration's
             self.url + path,
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
+            data=content,
+            headers={"Authorization": f"Bearer {self._key}", "Content-Type": content_type},
         )
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
-                content = answer.read()
+                came = answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 raise ApiError(error.code, _document(error.read())) from None
-        return json.loads(content) if content else None
+        return json.loads(came) if came else None
 
 
 def path(*parts: str) -> str:

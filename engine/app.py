@@ -32,6 +32,7 @@ from engine.session.calendars import Calendars
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
 from engine.session.fallback import FallbackFile
+from engine.session.http_request import HttpRequests
 from engine.session.janitor import Janitor
 from engine.session.journal import RedisJournal
 from engine.session.media import MediaPaths
@@ -39,6 +40,7 @@ from engine.session.recorder import Recorder
 from engine.session.register import Register
 from engine.session.routing import Flows, Routing, RoutingUnavailable
 from engine.session.session import Session, SessionServices
+from engine.session.speech import RedisSpeaker
 from engine.store.calls import CallStore
 from engine.store.database import Database
 from engine.store.errors import StoreError
@@ -52,6 +54,7 @@ from engine.switch.adapter import SwitchChannel
 from engine.switch.control import SwitchControl
 from engine.switch.port import Control, SwitchError, SwitchLost
 from engine.switch.server import OutboundServer
+from engine.web.client import Secret, WebClient
 from ivr_flows import library
 
 log = logging.getLogger("engine")
@@ -90,7 +93,9 @@ class App:
             switch.name: SwitchControl(switch.host, switch.port, switch.password.get_secret_value())
             for switch in config.switches
         }
-        media = MediaPaths(config.engine.prompts_dir, library.prompts_dir())
+        prompts, wait_s, on_disk = config.engine.prompts_dir, config.speech.wait_s, self._disk.apply
+        speaker = RedisSpeaker(_redis(config, wait_s), prompts, ids, wait_s, on_disk)
+        media = MediaPaths(prompts, library.prompts_dir(), speaker, on_disk)
         recorder = Recorder(config.engine.recordings_dir, ids, outbox.announce, self._routing.at)
         self._conversations = Conversations(
             control=self._control,
@@ -102,7 +107,16 @@ class App:
             settings=DialSettings(config.dialplan.domain, f"{RESUME_EXTENSION}:XML:{TRUNK_CONTEXT}"),
         )
         tools = Toolbox(
-            self._journal, clock, ids, flows, media, self._routing.at, Calendars(), recorder, self._conversations
+            self._journal,
+            clock,
+            ids,
+            flows,
+            media,
+            self._routing.at,
+            Calendars(),
+            recorder,
+            self._conversations,
+            HttpRequests(_web(config), media),
         )
         admission = Admission(
             self._routing.current,
@@ -288,11 +302,17 @@ class _Definitions:
             raise RoutingUnavailable(str(error)) from error
 
 
-def _redis(config: Config) -> redis.Redis:
+def _web(config: Config) -> WebClient:
+    http, found = config.http, config.http_secrets
+    secrets = {each.name: Secret(each.value.get_secret_value(), frozenset(each.origins)) for each in found}
+    return WebClient(http.origins, http.networks, secrets, http.ca_file)
+
+
+def _redis(config: Config, longest_command_s: float = 0) -> redis.Redis:
     # Without the client's own retries, which would make the first to find Redis hung wait for 8 s.
     return redis.Redis.from_url(
         config.redis.dsn,
-        socket_timeout=2,
+        socket_timeout=2 + longest_command_s,
         socket_connect_timeout=1,
         health_check_interval=15,
         max_connections=64,

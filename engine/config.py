@@ -15,122 +15,44 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from dialplan.settings import PUBLIC_PASSWORD
 from engine.config_reader import ConfigError, read
-from ivr_flows.say import LANGUAGES
+from engine.config_values import (
+    Address,
+    Commas,
+    Count,
+    Country,
+    DatabaseUrl,
+    HttpUrl,
+    Language,
+    Name,
+    Origin,
+    Place,
+    Port,
+    PrivateAddress,
+    RedisUrl,
+    Seconds,
+    Secret,
+    SwitchPassword,
+)
 
-__all__ = ["Config", "ConfigError", "load"]
-
-
-class Address(BaseModel):
-    """A host and a port, written `host:port` (`[::1]:9000` for IPv6)."""
-
-    model_config = ConfigDict(frozen=True)
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parse(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        host, colon, port = value.rpartition(":")
-        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"must be host:port, got {value!r}")
-        return {"host": host, "port": int(port)}
-
-
-def _no_bool(value: object) -> object:
-    # pydantic takes True for 1; in a configuration that is a slip of the pen.
-    if isinstance(value, bool):
-        raise ValueError("must be a number, got a truth value")
-    return value
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _place(value: Path, info: ValidationInfo) -> Path:
-    base = (info.context or {}).get("base", Path.cwd())
-    return Path(os.path.normpath(Path(base) / value.expanduser()))
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(value: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(value.get_secret_value())
-            _ = parts.port
-        except ValueError as fault:
-            raise ValueError(f"is no URL ({fault})") from None
-        if parts.scheme not in schemes or not (parts.netloc or parts.path):
-            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _private(value: Address) -> Address:
-    try:
-        address = ip_address(value.host)
-    except ValueError:
-        return value  # a name; what it stands for is known when it is used
-    if address.is_unspecified or not (address.is_loopback or address.is_private):
-        raise ValueError(f"must be a loopback or private address, got {value.host}: whoever connects controls calls")
-    return value
-
-
-def _own_password(value: SecretStr) -> SecretStr:
-    if value.get_secret_value().casefold() == PUBLIC_PASSWORD.casefold():
-        raise ValueError("is FreeSWITCH's public default; choose another in both places")
-    return value
-
-
-def _country(value: str) -> str:
-    if value not in SUPPORTED_REGIONS:
-        raise ValueError(f"must be a country's two capital letters (ISO 3166: CZ, DE, GB), got {value!r}")
-    return value
-
-
-def _language(value: str) -> str:
-    # a flow may bring prompts of any language; numbers and the apology are spoken in these
-    if value not in LANGUAGES:
-        raise ValueError(f"must be one of the languages that can be spoken ({', '.join(LANGUAGES)}), got {value!r}")
-    return value
-
-
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
-Number = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
-Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=65535)]
-Place = Annotated[Path, AfterValidator(_place)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
-DatabaseUrl = Annotated[SecretStr, _url("postgresql", "postgresql+psycopg2")]
-RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
-HttpUrl = Annotated[SecretStr, _url("http", "https")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+__all__ = ["Address", "Config", "ConfigError", "load"]
 
 
 class Section(BaseModel):
@@ -144,7 +66,7 @@ class Engine(Section):
 
     name: Name = "engine-1"
     """The engine's name, different for each: in journals, leases, logs."""
-    listen: Annotated[Address, AfterValidator(_private)] = Address(host="127.0.0.1", port=9009)
+    listen: PrivateAddress = Address(host="127.0.0.1", port=9009)
     """Where the switch's `socket` action connects. It has no password: loopback or a private network only."""
     max_sessions: Count = 2000
     """Calls at once; above that a call is refused and the switch takes the next engine of its list."""
@@ -158,9 +80,9 @@ class Engine(Section):
     """The customer's prompts; flows name files below it. The switch reads them. Default: `prompts` in `state_dir`."""
     recordings_dir: Place = Field(default_factory=lambda data: data.get("state_dir", Path()) / "recordings")
     """Where the switch writes recordings until they are stored. Default: `recordings` in `state_dir`."""
-    default_country: Annotated[str, AfterValidator(_country)] = "CZ"
+    default_country: Country = "CZ"
     """Country of numbers that come without one (ISO 3166)."""
-    default_language: Annotated[str, AfterValidator(_language)] = "cs"
+    default_language: Language = "cs"
     """Language of a call whose flow sets none (ISO 639-1)."""
     max_call_seconds: Count = 14400
     """A call that lasts longer is ended: the guard against a channel that nobody hangs up."""
@@ -183,7 +105,7 @@ class Switch(Section):
     """Host of the event socket."""
     port: Port = 8021
     """Port of the event socket."""
-    password: Annotated[Secret, AfterValidator(_own_password)]
+    password: SwitchPassword
     """Password of the event socket."""
     password_file: Place | None = None
     """File with the password."""
@@ -263,7 +185,7 @@ class Api(Section):
 
     listen: Address = Address(host="127.0.0.1", port=8080)
     """Where the API listens."""
-    keys: Annotated[tuple[Secret, ...], BeforeValidator(_split)] = ()
+    keys: Annotated[tuple[Secret, ...], Commas] = ()
     """Keys that hold every right, for the first start; afterwards keys are made over the API."""
     keys_file: Place | None = None
     """File with such keys, one a line."""
@@ -280,10 +202,52 @@ class Recordings(Section):
     """Recordings handled at once."""
 
 
+class Speech(Section):
+    """The process that speaks texts, and what waits for it."""
+
+    wait_s: Seconds = 5
+    """How long a call waits for a text that was never spoken before; then the node takes its exit `error`."""
+    workers: Count = 2
+    """Texts spoken at once. Of two or more, one takes nothing but what calls wait for."""
+    keep_days: Count = 30
+    """A spoken text that no call has used for so long is deleted; it is spoken again when it is wanted."""
+    piper_voices_dir: Place | None = None
+    """Directory with voices of Piper (`cs_CZ-jirka-medium.onnx` and its `.json`). A language that has none is spoken by
+    espeak-ng."""
+    piper_program: Annotated[str, Field(min_length=1)] = "piper"
+    """The program of Piper, by name or path."""
+
+
+class HttpSecret(Section):
+    """A header's value that stands in no flow, and where it may be sent."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    """By which flows name it."""
+    value: Secret
+    """The header's value, `Bearer …` for example."""
+    value_file: Place | None = None
+    """File with the value."""
+    origins: Annotated[tuple[Origin, ...], Commas, Field(min_length=1)]
+    """The origins to which it may go, of those in `http`."""
+
+
+class Http(Section):
+    """What the flows' node `http` may ask. Everything that isn't named is refused."""
+
+    origins: Annotated[tuple[Origin, ...], Commas] = ()
+    """Services: `https://crm.example.com`, `http://10.1.2.3:8080`."""
+    networks: Annotated[tuple[IPvAnyNetwork, ...], Commas] = ()
+    """Networks that may be asked although their addresses are private or special: `10.1.2.0/24`. `127.0.0.0/8` lets
+    flows ask the engine's own machine. Link-local addresses and the clouds' metadata services, which may give out the
+    machine's credentials, are opened only by a network that is no wider than they are: `169.254.169.254/32`."""
+    ca_file: Place | None = None
+    """Certificates of the authorities to trust, in place of the system's."""
+
+
 class Dialplan(Section):
     """What `callwright dialplan render` writes into FreeSWITCH's configuration."""
 
-    engines: Annotated[tuple[Address, ...], BeforeValidator(_split)] = ()
+    engines: Annotated[tuple[Address, ...], Commas] = ()
     """The engines in the order in which a call tries them. Empty: `engine.listen` alone."""
     event_socket_listen: Address = Address(host="127.0.0.1", port=8021)
     """Where the switch's event socket listens."""
@@ -339,6 +303,10 @@ class Config(Section):
     s3: S3 = Field(default_factory=S3)
     api: Api = Field(default_factory=Api)
     recordings: Recordings = Field(default_factory=Recordings)
+    speech: Speech = Field(default_factory=Speech)
+    http: Http = Field(default_factory=Http)
+    http_secrets: tuple[HttpSecret, ...] = ()
+    """Headers with keys of services."""
     dialplan: Dialplan = Field(default_factory=Dialplan)
     log: Log = Field(default_factory=Log)
 

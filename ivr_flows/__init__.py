@@ -9,11 +9,11 @@ Pure: nothing here reads a clock, a random number, a database or the network, no
 from __future__ import annotations
 
 from ivr_flows.call import CallData
-from ivr_flows.checks import World
 from ivr_flows.findings import Finding, FlowInvalid
 from ivr_flows.flow import Flow
-from ivr_flows.loading import check, load, load_stored
+from ivr_flows.loading import Outline, check, load, load_stored, outline, report
 from ivr_flows.program import FlowOutcome, FlowSource
+from ivr_flows.verify import Longest, Report, World
 
 __all__ = [
     "CallData",
@@ -22,8 +22,13 @@ __all__ = [
     "FlowInvalid",
     "FlowOutcome",
     "FlowSource",
+    "Longest",
+    "Outline",
+    "Report",
     "World",
     "check",
     "load",
     "load_stored",
+    "outline",
+    "report",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ivr_flows.expressions import Expression, Value, text
-from ivr_flows.instructions import Media, PromptFile
+from ivr_flows.expressions import TO_TYPE, Expression, Type, Value, text
+from ivr_flows.instructions import Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class CallData:
 
     `did` and `ani` are normalised numbers; `ani` is empty when `anonymous`. `language` is the route's wish, empty for
     none. `started_ms`: when the call came, UTC epoch ms. `attributes` are those that the call already carries.
+    `call_id` is the call's own, for good.
     """
 
     did: str
@@ -24,6 +25,7 @@ class CallData:
     language: str = ""
     started_ms: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
+    call_id: str = ""
 
 
 class Call:
@@ -33,18 +35,24 @@ class Call:
         self,
         data: CallData,
         language: str,
-        prompts: Mapping[str, Mapping[str, PromptFile]],
+        prompts: Mapping[str, Mapping[str, Media]],
         variables: Mapping[str, Value],
         attributes: dict[str, str],
+        types: Mapping[str, Type] | None = None,
     ) -> None:
         self.data = data
         self.language = language
+        self.chosen_language = ""
+        """The language that the flow changed to; later flows speak it too. Empty: none was chosen."""
+        self.passes = 1
+        """How often the flow has come to the present node since it was entered."""
         self.variables = dict(variables)
         self.attributes = attributes
         self._prompts = prompts
+        self._types = types or {}
 
     def media(self, prompts: Iterable[str]) -> tuple[Media, ...]:
-        """The prompts' files in the call's language. Raises `KeyError` for what no check would have let through."""
+        """The prompts in the call's language. Raises `KeyError` for what no check would have let through."""
         return tuple(self._prompts[name][self.language] for name in prompts)
 
     def value(self, expression: Expression) -> Value:
@@ -54,6 +62,18 @@ class Call:
     def text(self, expression: Expression) -> str:
         """What the expression comes to, as text."""
         return text(self.value(expression))
+
+    def type_of(self, variable: str) -> Type:
+        """The declared type of a variable."""
+        return self._types.get(variable, "string")
+
+    def assign(self, variable: str, value: Value) -> None:
+        """Set a variable to a value, converted to the variable's type."""
+        self.variables[variable] = TO_TYPE[self.type_of(variable)](value)
+
+    def speak(self, language: str) -> None:
+        """Change the language of this call, in this flow and those that follow."""
+        self.language = self.chosen_language = language
 
     def _look_up(self, name: str) -> Value | None:
         """The value behind a name of the expression language; None for one that was never set."""

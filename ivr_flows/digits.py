@@ -1,9 +1,11 @@
-"""Rules for keys that a caller typed: patterns and check digits. No regular expressions: nothing here can run long."""
+"""Rules for keys that a caller typed: patterns, check digits, numbers to call. Nothing here can run long."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+_DIALABLE = re.compile(r"\+?[0-9]{2,20}")
 _CLASSES = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
 
 PATTERN = r"^([0-9XZN*#]|\[([0-9]-[0-9]|[0-9*#])+\])+\.?$"
@@ -15,7 +17,7 @@ def matches(pattern: str, typed: str) -> bool:
 
     X is 0-9, Z 1-9, N 2-9, `[15-7]` one of these, any other sign itself; a dot at the end stands for any further keys.
     """
-    steps, is_open = _steps(pattern)
+    steps, is_open = places(pattern)
     if len(typed) < len(steps) or (len(typed) > len(steps) and not is_open):
         return False
     return all(sign in allowed for sign, allowed in zip(typed, steps, strict=False))
@@ -23,10 +25,10 @@ def matches(pattern: str, typed: str) -> bool:
 
 def never_fits(pattern: str) -> bool:
     """Whether a list in the pattern is empty, as that of `[7-5]` is."""
-    return not all(_steps(pattern)[0])
+    return not all(places(pattern)[0])
 
 
-def _steps(pattern: str) -> tuple[list[str], bool]:
+def places(pattern: str) -> tuple[list[str], bool]:
     """The keys allowed at each place, and whether more may follow."""
     body, is_open = (pattern[:-1], True) if pattern.endswith(".") else (pattern, False)
     steps: list[str] = []
@@ -55,6 +57,11 @@ def _listed(inside: str) -> str:
             allowed += inside[at]
             at += 1
     return allowed
+
+
+def is_dialable(number: str) -> bool:
+    """Whether this is a number that can be called: 2 to 20 digits, + before them for an international one."""
+    return _DIALABLE.fullmatch(number) is not None
 
 
 def luhn(typed: str) -> bool:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ivr_flows.findings import Finding
+from ivr_flows.findings import Finding, shown
 
 MAX_BYTES = 1_000_000
 """Size of a document as JSON."""
+MAX_DEPTH = 40
+"""Objects and lists within each other."""
+MAX_ENTRIES = 2500
+"""Entries of one object or list; a flow has at most 2000 nodes."""
+MAX_NAME = 200
+"""Characters of a key."""
 
 JsonObject = dict[str, Any]
 
@@ -34,14 +41,19 @@ def read(document: Mapping[str, Any] | str) -> JsonObject:
         if len(source) > MAX_BYTES:
             raise Unreadable(f"the document has more than {MAX_BYTES} bytes; split it into several flows")
         content = json.loads(source, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-        canonical(content)
+        _check_shape(content)
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     except Unreadable:
         raise
     except RecursionError:
-        raise Unreadable("the document is nested too deeply") from None
+        raise Unreadable(f"the document is nested more than {MAX_DEPTH} deep") from None
+    except UnicodeEncodeError:
+        raise Unreadable("a text holds half of a surrogate pair (\\ud800 to \\udfff), which is no character") from None
     except json.JSONDecodeError as error:
         raise Unreadable(f"not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (TypeError, ValueError) as error:
+        if "integer string conversion" in str(error):
+            raise Unreadable("a number has thousands of digits; the largest one in a flow has 16") from None
         raise Unreadable(f"not JSON: {error}") from None
     if not isinstance(content, dict):
         raise Unreadable("a flow is a JSON object: { … }")
@@ -66,10 +78,32 @@ def version(content: Mapping[str, Any]) -> str:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> JsonObject:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Unreadable(f"the key '{twice}' stands twice in one object; remove or rename one of the two")
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise Unreadable(f"the key {shown(twice)} stands twice in one object; remove or rename one of the two")
     return found
+
+
+def _check_shape(content: Any) -> None:
+    """Raises `Unreadable` for what is larger or deeper than any part of a flow. Not by recursion."""
+    level = [("the document", content)]
+    for _ in range(MAX_DEPTH):
+        below: list[tuple[str, Any]] = []
+        for place, part in level:
+            if not isinstance(part, dict | list):
+                continue
+            if len(part) > MAX_ENTRIES:
+                raise Unreadable(f"{place} has {len(part)} entries; no part of a flow has more than {MAX_ENTRIES}")
+            if isinstance(part, list):
+                below += [(place, each) for each in part]
+                continue
+            long = next((key for key in part if len(key) > MAX_NAME), None)
+            if long is not None:
+                raise Unreadable(f"the key {shown(long)} has {len(long)} characters; no key has more than {MAX_NAME}")
+            below += [(shown(key), each) for key, each in part.items()]
+        if not below:
+            return
+        level = below
+    raise Unreadable(f"the document is nested more than {MAX_DEPTH} deep")
 
 
 def _no_constant(name: str) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
@@ -17,10 +17,13 @@ import ivr_flows.nodes  # noqa: F401 - enters the node types in the registry
 from ivr_flows.document import JsonObject
 from ivr_flows.envelope import Envelope, LimitsSpec, Speech, VariableSpec
 from ivr_flows.expressions import NUMBER_LIMIT, TEXT_LENGTH, WORDS, Expression, ExpressionError, Type, type_of
-from ivr_flows.findings import Finding, did_you_mean, listed
-from ivr_flows.graph import Edge, Graph
+from ivr_flows.findings import Finding, did_you_mean, listed, shown
 from ivr_flows.node import REGISTRY, Node
-from ivr_flows.wording import Wrong, explain, shown
+from ivr_flows.salvage import Part, read_node, salvage
+from ivr_flows.wording import Wrong, explain
+
+GUESSES = 100
+"""For how many wrong names it is guessed which one was meant: it takes time, and there may be thousands of them."""
 
 _FIELDS = tuple(each.name for each in fields(Envelope))
 _BY_ITEM = ("variables", "prompts")
@@ -28,12 +31,17 @@ _BY_ITEM = ("variables", "prompts")
 
 @dataclass(slots=True)
 class DraftNode:
-    """A node as far as it is understood. `node` is None where its type or one of its fields is wrong."""
+    """A node as far as it is understood.
+
+    `node` is None where its type or one of its fields is wrong, so that it can't be run. What is right of such a node
+    is in `part`, None only where the type is unknown: see `ivr_flows.salvage`.
+    """
 
     id: str
     type: str
     node: Node | None
     exits: dict[str, str]
+    part: Part | None
 
 
 @dataclass(slots=True)
@@ -45,6 +53,7 @@ class Draft:
     findings: list[Finding] = field(default_factory=list)
     loose: bool = False
     """Whether an exit is not wired or leads nowhere, so that nothing certain can be said of what is reached."""
+    guesses: int = GUESSES
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -78,13 +87,13 @@ class Draft:
         except ExpressionError:
             return None
 
-    def graph(self) -> Graph:
-        """The graph of all nodes and of the exits that lead to one."""
-        edges = (Edge(each.id, name, target) for each in self.nodes.values() for name, target in each.exits.items())
-        return Graph(self.nodes, (edge for edge in edges if edge.target in self.nodes))
+    def meant(self, word: str, known: Collection[str]) -> str:
+        """`; did you mean 'x'?`, or nothing when nothing comes near, or when too much has been guessed already."""
+        self.guesses -= 1
+        return did_you_mean(word, known) if self.guesses >= 0 else ""
 
     def error(self, code: str, node: str | None, place: str | None, message: str) -> None:
-        """Note an error without a path; `checks.check` adds the path to the node."""
+        """Note an error without a path; `verify.check` adds the path to the node."""
         self.findings.append(Finding("error", code, node, place, message))
 
 
@@ -93,7 +102,7 @@ def draft(content: JsonObject) -> Draft:
     made = Draft()
     for name in content:
         if name not in _FIELDS:
-            hint = did_you_mean(name, _FIELDS) or f"; there are: {listed(_FIELDS)}"
+            hint = made.meant(name, _FIELDS) or f"; there are: {listed(_FIELDS)}"
             made.error("unknown_field", None, name, f"there is no field '{name}'{hint}")
     for each in fields(Envelope):
         if each.name in content:
@@ -164,14 +173,17 @@ def _node(made: Draft, name: str, raw: JsonObject) -> DraftNode:
     if type_name is None:
         made.error("missing_field", name, "type", "the field 'type' is missing")
     elif cls is None:
-        known = did_you_mean(str(type_name), REGISTRY) or f"; there are: {listed(sorted(REGISTRY))}"
+        known = made.meant(str(type_name), REGISTRY) or f"; there are: {listed(sorted(REGISTRY))}"
         made.error("unknown_type", name, "type", f"there is no node type {shown(type_name)}{known}")
-    node = _fields(made, name, cls, raw) if cls is not None else None
+    node = part = None
+    if cls is not None:
+        node = _fields(made, name, cls, raw)
+        part = Part(node, node) if node is not None else salvage(cls, raw)
     raw_exits = raw.get("exits", {})
     exits = _exits(made, name, raw_exits)
-    if cls is not None and isinstance(raw_exits, dict):
-        _check_wiring(made, name, cls, node, raw_exits)
-    return DraftNode(name, str(type_name), node, exits)
+    if cls is not None and part is not None and isinstance(raw_exits, dict):
+        _check_wiring(made, name, cls, part, raw_exits)
+    return DraftNode(name, str(type_name), node, exits, part)
 
 
 def _fields(made: Draft, name: str, cls: type[Node], raw: JsonObject) -> Node | None:
@@ -201,15 +213,15 @@ def _exits(made: Draft, name: str, raw_exits: Any) -> dict[str, str]:
     return found
 
 
-def _check_wiring(made: Draft, name: str, cls: type[Node], node: Node | None, exits: JsonObject) -> None:
-    if node is None and cls.MORE_EXITS:
-        return  # which exits there are is written in the fields that are wrong
-    wanted = node.exits() if node is not None else cls.EXITS
+def _check_wiring(made: Draft, name: str, cls: type[Node], part: Part, exits: JsonObject) -> None:
+    # Exits that are named by a field that is wrong aren't known; those of its entries that are right surely exist.
+    wanted = part.exits(part.sound) or part.exits(part.readable) or cls.EXITS
+    known = not cls.MORE_EXITS or part.exits(part.sound) is not None
     missing = [each for each in wanted if each not in exits]
     for exit_name in exits:
-        if exit_name in wanted:
+        if exit_name in wanted or not known:
             continue
-        hint = did_you_mean(exit_name, missing)
+        hint = made.meant(exit_name, missing)
         missing = [each for each in missing if f"'{each}'" not in hint]
         made.error(
             "unknown_exit",
@@ -220,17 +232,6 @@ def _check_wiring(made: Draft, name: str, cls: type[Node], node: Node | None, ex
     for exit_name in missing:
         made.loose = True
         made.error("missing_exit", name, f"exits.{exit_name}", f"the exit '{exit_name}' isn't wired; lead it to a node")
-
-
-def read_node(cls: type[Node], raw: JsonObject) -> Node:
-    """The node of an entry of `nodes`, its wiring left aside. Raises `pydantic.ValidationError`."""
-    content = {key: value for key, value in raw.items() if key not in ("type", "exits")}
-    return _node_adapters()[cls.TYPE].validate_json(json.dumps(content), strict=True)
-
-
-@functools.cache
-def _node_adapters() -> dict[str, TypeAdapter[Node]]:
-    return {name: TypeAdapter(cls) for name, cls in REGISTRY.items()}
 
 
 @functools.cache

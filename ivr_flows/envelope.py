@@ -96,6 +96,6 @@ class Envelope:
     )
     nodes: Annotated[
         Mapping[Id, dict[str, Any]],
-        Field(min_length=1, max_length=1000, description="the nodes by id"),
+        Field(min_length=1, max_length=2000, description="the nodes by id"),
     ]
     layout: Annotated[Any, Field(description="where the editor draws the nodes; no part of the version")] = None

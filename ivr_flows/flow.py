@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ivr_flows.call import Call, CallData
 from ivr_flows.expressions import Type, Value
-from ivr_flows.instructions import PromptFile
+from ivr_flows.instructions import Media
 from ivr_flows.node import Kind, Node
 
 MAX_STEPS = 2000
@@ -54,10 +55,16 @@ class Flow:
     languages: tuple[str, ...]
     entry: str
     nodes: Mapping[str, Wired]
-    prompts: Mapping[str, Mapping[str, PromptFile]] = field(default_factory=dict)
+    prompts: Mapping[str, Mapping[str, Media]] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     limits: Limits = Limits()
     schema: Literal["callwright/flow/1"] = "callwright/flow/1"
+
+    def begin(self, data: CallData, language: str, attributes: dict[str, str]) -> Call:
+        """What the nodes work with when a call enters this flow: its own variables, the call's attributes."""
+        defaults = {name: each.default for name, each in self.variables.items() if each.default is not None}
+        types = {name: each.type for name, each in self.variables.items()}
+        return Call(data, self.language(language), self.prompts, defaults, attributes, types)
 
     def language(self, wanted: str) -> str:
         """The language to speak: the wanted one if the flow has it, else the flow's first."""

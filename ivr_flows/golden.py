@@ -3,11 +3,11 @@
     python -m ivr_flows.golden [--update] file-or-directory …
 
 A case is a JSON object. It holds either `node` (a node without its exits; `flow` may give prompts, variables and so on
-around it) or `flows` (documents, or names of templates; the first one is entered). `call` gives the facts. `exchange`
-lists what is asked (`expect`) and what is answered (`reply` with `at_ms`, or `caller_gone` with the cause). The end is
-`exit`, `variables` and `attributes` for a node, `outcome` for flows. A case with `document`, and `world` if one is
-needed, tells the `findings` of an upload. Whatever a case holds is compared; `--update` writes what happens now in
-place of what was expected.
+around it, `passes` how often the flow has come to it) or `flows` (documents, or names of templates; the first one is
+entered). `call` gives the facts. `exchange` lists what is asked (`expect`) and what is answered (`reply` with `at_ms`,
+or `caller_gone` with the cause). The end is `exit` (or `next_flow`, `sub_flow`), `variables`, `attributes` and
+`language` for a node, `outcome` for flows. A case with `document`, and `world` if one is needed, tells the `findings`
+of an upload. Whatever a case holds is compared; `--update` writes what happens now in place of what was expected.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from ivr_flows import codec, library
-from ivr_flows.call import Call, CallData
-from ivr_flows.draft import read_node
+from ivr_flows.call import CallData
 from ivr_flows.flow import Flow
 from ivr_flows.instructions import Instruction, NodeEntered, Step
 from ivr_flows.loading import check, load
-from ivr_flows.node import REGISTRY, NextFlow
+from ivr_flows.node import REGISTRY, NextFlow, Return, SubFlow
 from ivr_flows.program import FlowOutcome, run
 from ivr_flows.results import CallerGone, Reply
+from ivr_flows.salvage import read_node
 
 JsonObject = dict[str, Any]
 _CALL: JsonObject = {"did": "+420222333444", "ani": "+420601234567"}
@@ -53,25 +53,32 @@ def rehearse(case: JsonObject) -> JsonObject:
 
 
 def _rehearse_node(case: JsonObject) -> JsonObject:
-    flow = _around(case["node"], case.get("flow", {}))
-    data = CallData(**{**_CALL, **case.get("call", {})})
-    defaults = {name: each.default for name, each in flow.variables.items() if each.default is not None}
-    call = Call(data, flow.language(data.language), flow.prompts, defaults, dict(data.attributes))
+    flow, data = around(case["node"], case.get("flow", {})), facts(case)
+    call = flow.begin(data, data.language, dict(data.attributes))
+    call.passes = case.get("passes", 1)
+    defaults = dict(call.variables)
     exchange, end = _converse(flow.nodes["node"].node.run(call), case["exchange"], _instruction_only)
-    happened: JsonObject = {key: case[key] for key in ("about", "node", "flow", "call") if key in case}
+    happened: JsonObject = {key: case[key] for key in ("about", "node", "flow", "call", "passes") if key in case}
     happened["exchange"] = exchange
-    if isinstance(end, NextFlow):
-        happened["next_flow"] = dataclasses.asdict(end)
+    if isinstance(end, NextFlow | SubFlow):
+        happened["next_flow" if isinstance(end, NextFlow) else "sub_flow"] = dataclasses.asdict(end)
     else:
-        happened["exit"] = end
+        happened["exit"] = "return" if isinstance(end, Return) else end
     if call.variables != defaults:
         happened["variables"] = call.variables
     if call.attributes != dict(data.attributes):
         happened["attributes"] = call.attributes
+    if call.chosen_language:
+        happened["language"] = call.chosen_language
     return happened
 
 
-def _around(node: JsonObject, flow: JsonObject) -> Flow:
+def facts(case: JsonObject) -> CallData:
+    """The facts of the case's call; those that it doesn't give are the same in all cases."""
+    return CallData(**{**_CALL, **case.get("call", {})})
+
+
+def around(node: JsonObject, flow: JsonObject) -> Flow:
     """A flow with only this node, each of whose exits leads to a hangup."""
     cls = REGISTRY[node["type"]]
     try:
@@ -113,7 +120,7 @@ class _Flows:
 
 def _rehearse_flows(case: JsonObject) -> JsonObject:
     flows = [_flawless(library.template(each) if isinstance(each, str) else each) for each in case["flows"]]
-    data = CallData(**{**_CALL, **case.get("call", {})})
+    data = facts(case)
     program = run(_Flows(flows), flows[0].id, flows[0].version, data)
     exchange, end = _converse(program, case["exchange"], _step_and_nodes)
     happened: JsonObject = {key: case[key] for key in ("about", "flows", "call") if key in case}
@@ -157,14 +164,18 @@ def _answer(running: Generator[Any, Any, Any], asked: Any, answer: JsonObject) -
     return running.send(Reply(result, answer.get("at_ms", 0)) if isinstance(asked, Step) else result)
 
 
-def _instruction_only(instruction: Instruction) -> JsonObject:
-    """The instruction without the fields that have their default value."""
+def without_defaults(instruction: Instruction) -> JsonObject:
+    """The instruction as an object, without the fields that have their default value."""
     dumped = codec.dump_instruction(instruction)
     kept = {"op": dumped["op"]}
     for each in dataclasses.fields(instruction):
         if each.name != "op" and getattr(instruction, each.name) != each.default:
             kept[each.name] = dumped[each.name]
-    return {"expect": kept}
+    return kept
+
+
+def _instruction_only(instruction: Instruction) -> JsonObject:
+    return {"expect": without_defaults(instruction)}
 
 
 def _step_and_nodes(step: Step) -> JsonObject:
@@ -177,13 +188,20 @@ def _entered(each: NodeEntered) -> str:
 
 
 class _World:
-    """The case's world; what it doesn't name isn't known."""
+    """The case's world; what it doesn't name isn't known. A flow may be given by its document in place of its id."""
 
-    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
-        self._names = names
+    def __init__(self, names: Mapping[str, Sequence[Any]]) -> None:
+        documents: list[JsonObject] = [each for each in names.get("flow", ()) if isinstance(each, dict)]
+        self._flows = {each["id"]: each for each in documents}
+        self._names = {
+            kind: [each["id"] if isinstance(each, Mapping) else each for each in there] for kind, there in names.items()
+        }
 
     def names(self, kind: str) -> Sequence[str] | None:
         return self._names.get(kind)
+
+    def flow(self, flow: str, version: str | None) -> JsonObject | None:
+        return self._flows.get(flow) if version is None else None
 
 
 def _rehearse_check(case: JsonObject) -> JsonObject:
@@ -196,7 +214,10 @@ def _rehearse_check(case: JsonObject) -> JsonObject:
 
 _KINDS: dict[str, tuple[set[str], Callable[[JsonObject], JsonObject]]] = {
     "node": (
-        {"about", "node", "flow", "call", "exchange", "exit", "next_flow", "variables", "attributes"},
+        {
+            *("about", "node", "flow", "call", "passes", "exchange", "exit", "next_flow", "sub_flow"),
+            *("variables", "attributes", "language"),
+        },
         _rehearse_node,
     ),
     "flows": ({"about", "flows", "call", "exchange", "outcome"}, _rehearse_flows),

@@ -8,17 +8,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import Field
+
+from ivr_flows.results import (
+    AnswerDetected,
+    CalendarState,
+    CallbackNoted,
+    Collected,
+    ConferenceLeft,
+    ContactsFound,
+    Conversation,
+    Done,
+    FlowEntered,
+    HttpAnswered,
+    HttpFailed,
+    MessageLeft,
+    NotConnected,
+    NoticeState,
+    Played,
+    PlayFailed,
+    QueueFigures,
+    QueueLeft,
+    Refused,
+)
+
+R = TypeVar("R")
+
+
+class Asks(Generic[R]):
+    """Base of all instructions: names the results that answer it, as in `class Play(Asks[Played | PlayFailed])`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def answers(cls) -> tuple[type, ...]:
+        """The results that are an answer."""
+        (base,) = cls.__orig_bases__  # type: ignore[attr-defined]
+        (answer,) = get_args(base)
+        return get_args(answer) or (answer,)
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """A sound file, by its path below the prompts directory (`prompts/welcome-cs.wav`, `say/cs/20.wav`)."""
+    """A sound file, by its path below the prompts directory (`welcome/cs.wav`, `general/cs/closed.wav`)."""
 
     path: str
     kind: Literal["file"] = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text to be heard in a language. From the recorded `pieces` of its voice if it has them all, else from the
+    speech engine; without pieces always from the engine. `keep` false: personal, the engine's file is deleted soon.
+    """
+
+    text: str
+    language: str
+    pieces: tuple[str, ...] = ()
+    keep: bool = True
+    kind: Literal["spoken"] = "spoken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +90,14 @@ class Pause:
     kind: Literal["pause"] = "pause"
 
 
-Media = Annotated[PromptFile | Tone | Pause, Field(discriminator="kind")]
+Media = Annotated[PromptFile | Spoken | Tone | Pause, Field(discriminator="kind")]
 
 RINGBACK = Tone(hz=(425,), on_ms=1000, off_ms=4000, repeats=0)
 """The ringing tone of the Czech and most European networks (ETSI TS 101 504)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Asks[Done]):
     """Answer the call, open early media, or only let it ring. Doing it twice changes nothing."""
 
     mode: Literal["answer", "early_media", "ringing"] = "answer"
@@ -55,7 +105,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class Play(Asks[Played | PlayFailed]):
     """Play to the caller, in order; any key of `stop_keys` ends it at once. Result: `Played` or `PlayFailed`."""
 
     media: tuple[Media, ...]
@@ -64,7 +114,7 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
-class Collect:
+class Collect(Asks[Collected | PlayFailed]):
     """Play, and gather keys meanwhile and after. Result: `Collected`, or `PlayFailed` where a prompt can't be played.
 
     Ends with `max_digits` keys, with a key of `terminators`, `timeout_ms` after the prompt without a first key, or
@@ -80,7 +130,7 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAttributes:
+class SetAttributes(Asks[Done]):
     """Attach attributes to the call: they go with it to the agent, the record and the reports (R9). Result: `Done`."""
 
     attributes: Mapping[str, str]
@@ -88,7 +138,7 @@ class SetAttributes:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckCalendar:
+class CheckCalendar(Asks[CalendarState]):
     """Ask whether the calendar is open at this moment. Result: `CalendarState`."""
 
     calendar: str
@@ -116,7 +166,7 @@ Target = Annotated[AgentTarget | NumberTarget, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Asks[Conversation | NotConnected]):
     """Ring the target and let it talk with the caller until one of them ends it.
 
     Result: `Conversation` when they talked, else `NotConnected`. `announcement` is played to the target on answer,
@@ -133,7 +183,7 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(Asks[Done | Refused]):
     """Start, stop, pause, resume, mask or unmask the recording of the call. Result: `Done` or `Refused`."""
 
     action: Literal["start", "stop", "pause", "resume", "mask", "unmask"]
@@ -141,7 +191,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class EnterFlow:
+class EnterFlow(Asks[FlowEntered | Refused]):
     """Go on in another flow, at a version or at the one that is active now. Result: `FlowEntered` or `Refused`."""
 
     flow: str
@@ -150,7 +200,146 @@ class EnterFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class Hangup:
+class SendKeys(Asks[Done | Refused]):
+    """Send keys to the caller's side; `w` waits half a second, `W` a second. Ends when the last one is out."""
+
+    keys: str
+    key_ms: int = 100
+    op: Literal["send_keys"] = "send_keys"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest(Asks[HttpAnswered | HttpFailed]):
+    """One HTTP request; the caller hears `hold` meanwhile.
+
+    `body` is JSON text, or None for none. `secret_headers` name values of the configuration, which never stand in a
+    flow or a journal. `results`: names and the JSON pointers (RFC 6901) to their values.
+    """
+
+    method: Literal["GET", "POST"]
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secret_headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    results: Mapping[str, str] = field(default_factory=dict)
+    timeout_ms: int = 5000
+    hold: tuple[Media, ...] = ()
+    op: Literal["http"] = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class FindContact(Asks[ContactsFound | Refused]):
+    """Look a contact up in the local copy, by telephone number or by the customer's key (R111)."""
+
+    by: Literal["number", "key"]
+    value: str
+    fields: tuple[str, ...] = ()
+    op: Literal["find_contact"] = "find_contact"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckNotice(Asks[NoticeState | Refused]):
+    """Ask whether a notice is switched on, and for its recording (R24)."""
+
+    notice: str
+    language: str
+    op: Literal["check_notice"] = "check_notice"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQueue(Asks[QueueFigures | Refused]):
+    """Ask for the figures of a queue (R6)."""
+
+    queue: str
+    op: Literal["read_queue"] = "read_queue"
+
+
+@dataclass(frozen=True, slots=True)
+class SkillStep:
+    """From `after_s` seconds of waiting on, these levels of skills are asked for in place of those before."""
+
+    after_s: int
+    skills: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue(Asks[Conversation | QueueLeft | Refused]):
+    """Wait in a queue for an agent and talk. `exit_keys` end the waiting; `wait_flow` is what the caller hears."""
+
+    queue: str
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=dict)
+    relax: tuple[SkillStep, ...] = ()
+    sticky_s: int = 0
+    wait_flow: str | None = None
+    max_wait_s: int | None = None
+    exit_keys: str = ""
+    record: bool | None = None
+    op: Literal["enqueue"] = "enqueue"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCallback(Asks[CallbackNoted | Refused]):
+    """Ask to be called back. `not_before_ms`: the earliest time wished (UTC epoch ms), 0 as soon as possible (R40)."""
+
+    queue: str
+    number: str
+    not_before_ms: int = 0
+    keep_place: bool = True
+    op: Literal["request_callback"] = "request_callback"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMessage(Asks[MessageLeft | Refused]):
+    """Play, then record a message until a key, silence or the longest time (R42)."""
+
+    mailbox: str
+    media: tuple[Media, ...] = ()
+    min_ms: int = 2000
+    max_ms: int = 180_000
+    silence_ms: int = 5000
+    stop_keys: str = "#"
+    op: Literal["record_message"] = "record_message"
+
+
+@dataclass(frozen=True, slots=True)
+class SendSms(Asks[Done | Refused]):
+    """Hand a text message to the gateway (R26). `Done`: it was taken, not that it arrived."""
+
+    number: str
+    text: str
+    op: Literal["send_sms"] = "send_sms"
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Asks[Done | Refused]):
+    """Send an event to the webhooks that want it (R112). `Done`: it was taken for delivery."""
+
+    event: str
+    data: Mapping[str, str | int | bool] = field(default_factory=dict)
+    op: Literal["emit"] = "emit"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectAnswer(Asks[AnswerDetected | Refused]):
+    """Listen to who answered a call that we placed (R74)."""
+
+    timeout_ms: int
+    op: Literal["detect_answer"] = "detect_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinConference(Asks[ConferenceLeft | Refused]):
+    """Let the caller into a conference room until one of both ends it (R61)."""
+
+    room: str
+    muted: bool = False
+    max_members: int = 0
+    op: Literal["join_conference"] = "join_conference"
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup(Asks[Done]):
     """End the call with a cause in FreeSWITCH's spelling. `reason` says why, for the record. Result: `Done`."""
 
     cause: str = "NORMAL_CLEARING"
@@ -159,9 +348,32 @@ class Hangup:
 
 
 Instruction = Annotated[
-    Answer | Play | Collect | SetAttributes | CheckCalendar | Connect | Record | EnterFlow | Hangup,
+    Answer
+    | Play
+    | Collect
+    | SetAttributes
+    | CheckCalendar
+    | Connect
+    | Record
+    | EnterFlow
+    | SendKeys
+    | HttpRequest
+    | FindContact
+    | CheckNotice
+    | ReadQueue
+    | Enqueue
+    | RequestCallback
+    | RecordMessage
+    | SendSms
+    | Emit
+    | DetectAnswer
+    | JoinConference
+    | Hangup,
     Field(discriminator="op"),
 ]
+
+INSTRUCTIONS: tuple[type[Asks[Any]], ...] = get_args(get_args(Instruction)[0])
+"""All instructions there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A node is a frozen dataclass with a closed set of exits. Its `run` is a generator that reads like blocking code:
 
-    @node("play", exits=("done", "key", "error"))
+    @node("play", exits={"done": "played to the end", "error": "a recording is missing"})
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Play(Node):
         prompts: Prompts
@@ -17,28 +17,17 @@ up; what it still yields then may only be `SetAttributes` or `Record`. A node re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, overload
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import ClassVar, Literal, Protocol, TypeVar, cast
 
 from pydantic import ConfigDict
 
 from ivr_flows import instructions as do
 from ivr_flows import say
 from ivr_flows.call import Call
-from ivr_flows.expressions import Expression, Type
-from ivr_flows.results import (
-    CalendarState,
-    Collected,
-    Conversation,
-    Done,
-    FlowEntered,
-    NotConnected,
-    Played,
-    PlayFailed,
-    Refused,
-    Result,
-)
+from ivr_flows.expressions import Expression, Type, Value
+from ivr_flows.results import Collected, PlayFailed, Result
 
 Kind = Literal["inbound", "queue_wait", "outbound", "callback", "sub"]
 KINDS: tuple[Kind, ...] = ("inbound", "queue_wait", "outbound", "callback", "sub")
@@ -50,6 +39,25 @@ class NextFlow:
 
     flow: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubFlow:
+    """Returned by a node in place of an exit: the other flow is run, and the node is left when that has ended.
+
+    Left by `returned` after its `return_flow`, and by `error` where it failed or is called too deeply. The variables of
+    `arguments` are given to it, those of `results` (ours: its own) taken over after it.
+    """
+
+    flow: str
+    version: str
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Returned by a node in place of an exit: back to the flow that called this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,9 @@ class Scope(Protocol):
         """The type of an expression, None for one with a mistake, which is reported without the node's help."""
 
 
-NodeRun = Generator[do.Instruction, Result, str | NextFlow | None]
-"""Ends with the exit's name, with `NextFlow`, or with None after a `Hangup`."""
+End = str | NextFlow | SubFlow | Return | None
+NodeRun = Generator[do.Instruction, Result, End]
+"""Ends with the exit's name, with where to go on, or with None after a `Hangup`."""
 
 
 class UnexpectedResult(Exception):
@@ -91,13 +100,18 @@ class Node:
     TYPE: ClassVar[str]
     EXITS: ClassVar[tuple[str, ...]]
     """All exits, or those that exist besides the ones that the node's fields name."""
+    MEANINGS: ClassVar[Mapping[str, str]]
+    """When each exit is taken, for the reference; of those that fields name too, as far as they have fixed names."""
     MORE_EXITS: ClassVar[bool]
     """Whether the node's fields name further exits."""
     KINDS: ClassVar[frozenset[Kind]]
     ENDS: ClassVar[bool]
     """Whether the flow ends here, by hanging up or by going on in another flow."""
-    TAKES_TIME: ClassVar[bool]
-    """Whether time passes for the caller here, so that a waiting flow may pass it again and again."""
+    TIMED: ClassVar[frozenset[str]]
+    """The exits before which time surely passes for the caller, even where prompts are missing and services fail: a
+    waiting flow may go round by them as often as it likes."""
+    NEEDS: ClassVar[str | None]
+    """What an installation must have to run it, beyond what all of them have (`World.names("feature")`)."""
 
     def exits(self) -> tuple[str, ...]:
         """All exits of this node; each of them must be wired."""
@@ -111,9 +125,25 @@ class Node:
         """The variables that are surely set when the node is left by this exit."""
         return frozenset()
 
-    def counts(self) -> frozenset[str]:
-        """The variables that are set here from their own value, so that they tell one pass from the next."""
-        return frozenset()
+    def counts(self) -> Mapping[str, int]:
+        """The variables to which each pass adds the same number, and that number, which is not 0."""
+        return {}
+
+    def bounded_exits(self) -> Mapping[str, int]:
+        """The exits that a call takes only so many times in this flow, whatever happens; like those of a counter."""
+        return {}
+
+    def choices(self) -> tuple[tuple[Expression, str], ...]:
+        """Where the exit depends on expressions alone: each condition, in the order in which they are tried, and the
+        exit that is taken when it is true. When none of them is, the exit is `default`."""
+        return ()
+
+    def longest_ms(self, sounds: Callable[[Iterable[str]], int]) -> int:
+        """The longest time that passes here before the node is left, without waiting for a person to answer, in ms.
+
+        `sounds` gives the length of prompts that are played one after the other.
+        """
+        return 0
 
     def faults(self, scope: Scope) -> Iterator[Fault]:
         """What is wrong between this node's fields, or between them and the flow."""
@@ -127,19 +157,24 @@ REGISTRY: dict[str, type[Node]] = {}
 """All node types by name."""
 
 _N = TypeVar("_N", bound=Node)
+_R = TypeVar("_R")
 
 
 def node(
     name: str,
     *,
-    exits: tuple[str, ...],
-    more_exits: bool = False,
+    exits: Mapping[str, str],
+    more_exits: Mapping[str, str] | None = None,
     kinds: tuple[Kind, ...] = KINDS,
     ends: bool = False,
-    takes_time: bool = False,
+    timed: tuple[str, ...] = (),
+    needs: str | None = None,
     registry: dict[str, type[Node]] = REGISTRY,
 ) -> Callable[[type[_N]], type[_N]]:
     """Enter a node type in the registry. Raises `TypeError` for a class that doesn't keep the contract.
+
+    `exits` are those that every node of this type has, `more_exits` those that its fields name, each with when it is
+    taken; a key like `*one for each case*` stands for names that are free.
 
     tests/unit/ivr_flows/test_registry.py refuses a type without golden cases, schema or documentation.
     """
@@ -148,8 +183,11 @@ def node(
         if name in registry:
             raise TypeError(f"the node type {name!r} exists already")
         _must_keep_the_contract(cls)
-        cls.TYPE, cls.EXITS, cls.MORE_EXITS = name, exits, more_exits
-        cls.KINDS, cls.ENDS, cls.TAKES_TIME = frozenset(kinds), ends, takes_time
+        cls.TYPE, cls.EXITS, cls.MORE_EXITS = name, tuple(exits), bool(more_exits)
+        cls.MEANINGS = {**exits, **(more_exits or {})}
+        if unknown := set(timed) - cls.MEANINGS.keys():
+            raise TypeError(f"{cls.__name__} has no exits {sorted(unknown)}, before which time is said to pass")
+        cls.KINDS, cls.ENDS, cls.TIMED, cls.NEEDS = frozenset(kinds), ends, frozenset(timed), needs
         registry[name] = cls
         return cls
 
@@ -175,41 +213,15 @@ def unspeakable(scope: Scope, place: str) -> Iterator[Fault]:
             yield Fault(place, f"numbers and digits can't be said in '{language}', only in: {spoken}")
 
 
-@overload
-def ask(
-    instruction: do.Answer | do.SetAttributes | do.Hangup,
-) -> Generator[do.Instruction, Result, Done]: ...
-@overload
-def ask(instruction: do.Play) -> Generator[do.Instruction, Result, Played | PlayFailed]: ...
-@overload
-def ask(instruction: do.Collect) -> Generator[do.Instruction, Result, Collected | PlayFailed]: ...
-@overload
-def ask(instruction: do.CheckCalendar) -> Generator[do.Instruction, Result, CalendarState]: ...
-@overload
-def ask(instruction: do.Connect) -> Generator[do.Instruction, Result, Conversation | NotConnected]: ...
-@overload
-def ask(instruction: do.Record) -> Generator[do.Instruction, Result, Done | Refused]: ...
-@overload
-def ask(instruction: do.EnterFlow) -> Generator[do.Instruction, Result, FlowEntered | Refused]: ...
-def ask(instruction: do.Instruction) -> Generator[do.Instruction, Result, Any]:
+def ask(instruction: do.Asks[_R]) -> Generator[do.Instruction, Result, _R]:
     """Yield the instruction and give back its result. Raises `UnexpectedResult` for one of another kind."""
-    result = yield instruction
+    result = yield cast("do.Instruction", instruction)
     if not isinstance(result, ANSWERS[type(instruction)]):
         raise UnexpectedResult(f"{type(result).__name__} is no answer to {type(instruction).__name__}")
-    return result
+    return cast("_R", result)
 
 
-ANSWERS: Mapping[type, tuple[type, ...]] = {
-    do.Answer: (Done,),
-    do.Play: (Played, PlayFailed),
-    do.Collect: (Collected, PlayFailed),
-    do.SetAttributes: (Done,),
-    do.CheckCalendar: (CalendarState,),
-    do.Connect: (Conversation, NotConnected),
-    do.Record: (Done, Refused),
-    do.EnterFlow: (FlowEntered, Refused),
-    do.Hangup: (Done,),
-}
+ANSWERS: Mapping[type, tuple[type, ...]] = {each: each.answers() for each in do.INSTRUCTIONS}
 """Which results answer which instruction."""
 
 

@@ -16,22 +16,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ivr_flows import instructions as do
 from ivr_flows.call import Call, CallData
-from ivr_flows.flow import Flow
+from ivr_flows.flow import Flow, Wired
 from ivr_flows.instructions import Instruction, NodeEntered, Step
-from ivr_flows.node import NextFlow, NodeRun
-from ivr_flows.results import CallerGone, Conversation, Reply, Result
+from ivr_flows.node import End as NodeEnd
+from ivr_flows.node import NextFlow, NodeRun, Return, SubFlow
+from ivr_flows.results import CallerGone, ConferenceLeft, Conversation, QueueLeft, Reply, Result
 
 FAILURE_CAUSE = "NORMAL_TEMPORARY_FAILURE"
 CLEAN_UP_STEPS = 8
 """Steps that a node may still take after the caller hung up or a limit was reached."""
+MAX_CALLED_FLOWS = 8
+"""Flows within each other by `call_flow`; a call that would go deeper takes the exit `error`."""
 
 End = Literal["hangup", "caller_gone", "step_limit", "time_limit", "flow_error"]
 Program = Generator[Step, Reply, "FlowOutcome"]
+
+
+SILENT_NODES = 100
+"""After so many nodes without an instruction comes one that changes nothing: the runtime turns to its other calls."""
 
 
 class FlowSource(Protocol):
@@ -76,13 +83,25 @@ def run(source: FlowSource, flow_id: str, version: str, call: CallData) -> Progr
     return _Interpreter(source, call).run(flow_id, version)
 
 
+@dataclass(slots=True)
+class _Frame:
+    """A flow that is being run: the node that comes next, and what the flow was called for, if it was."""
+
+    flow: Flow
+    call: Call
+    node: str
+    left_by: str | None = None
+    passes: dict[str, int] = field(default_factory=dict)
+    called_for: SubFlow | None = None
+
+
 class _Interpreter:
     def __init__(self, source: FlowSource, data: CallData) -> None:
         self._source = source
         self._data = data
         self._attributes = dict(data.attributes)
         self._language = data.language
-        self._entered: tuple[NodeEntered, ...] = ()
+        self._entered: list[NodeEntered] = []
         self._steps = 0
         self._at_ms = 0
         self._talk_ms = 0
@@ -105,37 +124,102 @@ class _Interpreter:
         return self._outcome(end, FAILURE_CAUSE, reason)
 
     def _walk(self, flow_id: str, version: str) -> Generator[Step, Reply, None]:
-        """From flow to flow, from node to node. Ends only by an exception."""
-        following: NextFlow | None = NextFlow(flow_id, version)
-        while following is not None:
-            following = yield from self._flow(following)
-        raise RuntimeError("the node has no exit and did not hang up")
-
-    def _flow(self, wanted: NextFlow) -> Generator[Step, Reply, NextFlow | None]:
-        self._at = NodeEntered(wanted.flow, wanted.version, "")
-        flow = self._source.get(wanted.flow, wanted.version)
-        language = flow.language(self._language)
-        self._language = self._language or language
-        defaults = {name: each.default for name, each in flow.variables.items() if each.default is not None}
-        call = Call(self._data, language, flow.prompts, defaults, self._attributes)
-        node_id, left_by = flow.entry, None
+        """From node to node, from flow to flow and back. Ends only by an exception."""
+        frames = [self._open(flow_id, version)]
         while True:
-            self._enter(flow, node_id, left_by)
-            wired = flow.nodes[node_id]
-            end = yield from self._node(wired.node.run(call))
-            if not isinstance(end, str):
-                return end
-            node_id, left_by = wired.exits[end], end
+            frame = frames[-1]
+            try:
+                if len(self._entered) >= SILENT_NODES:
+                    yield from self._perform(do.SetAttributes({}))
+                    self._check_time()
+                wired = self._enter(frame)
+                end = yield from self._node(wired.node.run(frame.call))
+                self._language = frame.call.chosen_language or self._language
+                if isinstance(end, str):
+                    frame.node, frame.left_by = wired.exits[end], end
+                elif isinstance(end, SubFlow):
+                    yield from self._call_flow(frames, end)
+                else:
+                    self._change_flow(frames, end)
+            except (CallerGone, _HungUp, _Stop):
+                raise
+            except Exception as error:  # a flow that fails is an exit of the node that called it
+                if len(frames) == 1:
+                    raise
+                self._back(frames.pop(), frames[-1])
+                yield from self._failed(frames[-1], error)
 
-    def _enter(self, flow: Flow, node_id: str, left_by: str | None) -> None:
+    def _open(self, flow_id: str, version: str, called_for: SubFlow | None = None) -> _Frame:
+        self._at = NodeEntered(flow_id, version, "")
+        flow = self._source.get(flow_id, version)
+        call = flow.begin(self._data, self._language, self._attributes)
+        self._language = self._language or call.language
+        return _Frame(flow, call, flow.entry, called_for=called_for)
+
+    def _call_flow(self, frames: list[_Frame], wanted: SubFlow) -> Generator[Step, Reply, None]:
+        if len(frames) > MAX_CALLED_FLOWS:
+            self._leave(frames[-1], "error")
+            return
+        try:
+            called = self._open(wanted.flow, wanted.version, wanted)
+        except Exception as error:  # noqa: BLE001 - whatever keeps a flow from being run
+            yield from self._failed(frames[-1], error)
+            return
+        # Flows of other kinds are proved to end for the values that they begin with by themselves.
+        for name, value in wanted.arguments.items() if called.flow.kind == "sub" else ():
+            if name in called.flow.variables:
+                called.call.assign(name, value)
+        frames.append(called)
+
+    def _change_flow(self, frames: list[_Frame], end: NextFlow | Return | None) -> None:
+        match end:
+            case NextFlow(flow=flow, version=version):
+                frames.append(self._open(flow, version, frames[-1].called_for))
+                del frames[-2]
+            case Return() if len(frames) > 1:
+                self._return(frames)
+            case Return():
+                raise RuntimeError("this flow was not called by another one, so there is nowhere to return to")
+            case None:
+                raise RuntimeError("the node has no exit and did not hang up")
+
+    def _return(self, frames: list[_Frame]) -> None:
+        returning, back = frames.pop(), frames[-1]
+        called_for = returning.called_for or SubFlow("", "")
+        for ours, its in called_for.results.items():
+            back.call.assign(ours, returning.call.variables.get(its, ""))
+        self._back(returning, back)
+        self._leave(back, "returned")
+
+    def _failed(self, caller: _Frame, error: Exception) -> Generator[Step, Reply, None]:
+        """Leave the node that called a flow that failed; what went wrong goes into the call's attributes."""
+        reason = self._describe(error)
+        self._attributes["flow_error"] = reason
+        yield from self._perform(do.SetAttributes({"flow_error": reason}))
+        self._check_time()
+        self._leave(caller, "error")
+
+    def _back(self, called: _Frame, caller: _Frame) -> None:
+        """A language that was chosen in the called flow is kept, where the caller speaks it."""
+        chosen = called.call.chosen_language
+        if chosen in caller.flow.languages:
+            caller.call.speak(chosen)
+
+    def _leave(self, frame: _Frame, end: str) -> None:
+        frame.node, frame.left_by = frame.flow.nodes[frame.node].exits[end], end
+
+    def _enter(self, frame: _Frame) -> Wired:
+        flow, node_id = frame.flow, frame.node
         if self._steps >= flow.limits.max_steps:
             raise _Stop("step_limit", "step_limit")
         self._steps += 1
         self._limit_ms = flow.limits.max_seconds * 1000
-        self._at = NodeEntered(flow.id, flow.version, node_id, left_by)
-        self._entered += (self._at,)
+        frame.call.passes = frame.passes[node_id] = frame.passes.get(node_id, 0) + 1
+        self._at = NodeEntered(flow.id, flow.version, node_id, frame.left_by)
+        self._entered.append(self._at)
+        return flow.nodes[node_id]
 
-    def _node(self, running: NodeRun) -> Generator[Step, Reply, str | NextFlow | None]:
+    def _node(self, running: NodeRun) -> Generator[Step, Reply, NodeEnd]:
         try:
             instruction = next(running)
             while True:
@@ -143,7 +227,7 @@ class _Interpreter:
                 self._check_time()
                 instruction = running.send(result)
         except StopIteration as end:
-            value: str | NextFlow | None = end.value
+            value: NodeEnd = end.value
             return value
         except (CallerGone, _Stop) as stop:
             yield from self._clean_up(running, stop)
@@ -163,12 +247,15 @@ class _Interpreter:
         if not isinstance(reply, Reply):
             raise TypeError(f"a Reply was expected, not {type(reply).__name__}")
         self._at_ms = reply.at_ms
-        if isinstance(reply.result, Conversation):
+        if isinstance(reply.result, Conversation | ConferenceLeft):
             self._talk_ms += reply.result.talk_ms
+        elif isinstance(reply.result, QueueLeft):
+            self._talk_ms += reply.result.waited_ms
         return reply.result
 
     def _step(self, instruction: Instruction) -> Step:
-        entered, self._entered = self._entered, ()
+        entered = tuple(self._entered)
+        self._entered.clear()
         return Step(instruction, entered)
 
     def _check_time(self) -> None:

@@ -47,22 +47,23 @@ def _hints(cls: Hashable) -> dict[str, Any]:
 def _fields(owner: object, prefix: str) -> Iterator[Reference | Formula]:
     hints = _hints(cast("Hashable", type(owner)))
     for each in fields(owner):  # type: ignore[arg-type]
-        yield from _walk(hints[each.name], getattr(owner, each.name), f"{prefix}{each.name}", None)
+        # a node of which only a part could be read lacks fields (ivr_flows.salvage)
+        yield from _walk(hints[each.name], getattr(owner, each.name, None), f"{prefix}{each.name}", None)
 
 
-def _walk(hint: Any, value: Any, place: str, kind: RefKind | None) -> Iterator[Reference | Formula]:
+def _walk(hint: Any, value: Any, place: str, ref: Ref | None) -> Iterator[Reference | Formula]:
     if isinstance(value, Expression):
         yield Formula(place, value)
         return
     origin = get_origin(hint)
     if origin is Annotated:
         base, *extras = get_args(hint)
-        named = next((extra.kind for extra in extras if isinstance(extra, Ref)), kind)
+        named = next((extra for extra in extras if isinstance(extra, Ref)), ref)
         yield from _walk(base, value, place, named)
     elif origin in (Union, types.UnionType):
         chosen = [each for each in get_args(hint) if each is not type(None)]
         if value is not None:
-            yield from _walk(chosen[0], value, place, kind)
+            yield from _walk(chosen[0], value, place, ref)
     elif isinstance(value, Mapping):
         of_key, of_value = get_args(hint)
         for key, item in value.items():
@@ -70,8 +71,8 @@ def _walk(hint: Any, value: Any, place: str, kind: RefKind | None) -> Iterator[R
             yield from _walk(of_value, item, f"{place}.{key}", None)
     elif isinstance(value, tuple):
         for position, item in enumerate(value):
-            yield from _walk(get_args(hint)[0], item, f"{place}[{position}]", kind)
+            yield from _walk(get_args(hint)[0], item, f"{place}[{position}]", ref)
     elif is_dataclass(value):
         yield from _fields(value, f"{place}.")
-    elif kind is not None and isinstance(value, str):
-        yield Reference(place, kind, value)
+    elif ref is not None and isinstance(value, str):
+        yield Reference(place, ref.kind, ref.of(value))

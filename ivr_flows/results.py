@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -89,10 +90,125 @@ class FlowEntered:
     kind: Literal["flow_entered"] = "flow_entered"
 
 
+@dataclass(frozen=True, slots=True)
+class HttpAnswered:
+    """The service answered with 2xx and JSON. `values` has what the pointers lead to: text, number, truth, or None for
+    what isn't there or is an object, a list or null.
+    """
+
+    status: int
+    values: Mapping[str, str | int | float | bool | None]
+    kind: Literal["http_answered"] = "http_answered"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFailed:
+    """No answer of use. `refused`: not allowed here, or the service said no (3xx, 4xx). `status` 0: no answer."""
+
+    why: Literal["refused", "timeout", "error"]
+    reason: str
+    status: int = 0
+    kind: Literal["http_failed"] = "http_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsFound:
+    """How many contacts fit, and the fields of the first one."""
+
+    count: int
+    fields: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["contacts"] = "contacts"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeState:
+    """Whether a notice is on; then its sound files below the prompts directory, in the language asked for."""
+
+    active: bool
+    files: tuple[str, ...] = ()
+    kind: Literal["notice"] = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """A queue at this moment. `expected_wait_s` None: not known yet."""
+
+    ready: int
+    logged_in: int
+    waiting: int
+    longest_wait_s: int
+    expected_wait_s: int | None = None
+    kind: Literal["queue_figures"] = "queue_figures"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft:
+    """The caller left the queue without an agent: why, and with which key."""
+
+    why: Literal["timeout", "no_agents", "full", "closed", "key"]
+    key: str | None = None
+    waited_ms: int = 0
+    kind: Literal["queue_left"] = "queue_left"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackNoted:
+    """What became of a request for a callback. `duplicate`: there is an open one for this number and queue (R40)."""
+
+    outcome: Literal["accepted", "duplicate", "closed"]
+    kind: Literal["callback_noted"] = "callback_noted"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLeft:
+    """A message was recorded and kept, or was too short and thrown away (`message` empty)."""
+
+    message: str
+    length_ms: int
+    kind: Literal["message_left"] = "message_left"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDetected:
+    """Who seems to have answered the call that we placed."""
+
+    who: Literal["human", "machine", "fax", "unsure"]
+    kind: Literal["answer_detected"] = "answer_detected"
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceLeft:
+    """The caller was in the conference for `talk_ms` and left it, or was let out."""
+
+    talk_ms: int
+    kind: Literal["conference_left"] = "conference_left"
+
+
 Result = Annotated[
-    Done | Refused | Played | PlayFailed | Collected | CalendarState | Conversation | NotConnected | FlowEntered,
+    Done
+    | Refused
+    | Played
+    | PlayFailed
+    | Collected
+    | CalendarState
+    | Conversation
+    | NotConnected
+    | FlowEntered
+    | HttpAnswered
+    | HttpFailed
+    | ContactsFound
+    | NoticeState
+    | QueueFigures
+    | QueueLeft
+    | CallbackNoted
+    | MessageLeft
+    | AnswerDetected
+    | ConferenceLeft,
     Field(discriminator="kind"),
 ]
+
+RESULTS: tuple[type, ...] = get_args(get_args(Result)[0])
+"""All results there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 
 from ivr_flows.digits import PATTERN
 from ivr_flows.envelope import LANGUAGE
-from ivr_flows.fields import EXIT, NAME, PATH, VARIABLE
-from ivr_flows.findings import did_you_mean, listed
+from ivr_flows.fields import EXIT, HEADER, NAME, PATH, POINTER, URL, VARIABLE
+from ivr_flows.findings import did_you_mean, listed, shown
 
 _PATTERNS = {
     NAME: "up to 64 small letters, digits, '-' and '_', the first a letter",
@@ -24,8 +24,17 @@ _PATTERNS = {
     r"^\+?[0-9]{2,20}$": "2 to 20 digits, + before them for an international number",
     PATTERN: "a pattern of X, Z, N, keys and [lists] like '[67]XXXXXXXX'",
     r"^[0-9a-f]{16}$": "a version of 16 hex digits",
+    r"^[0-9*#A-DwW]{1,40}$": "1 to 40 keys: 0-9, *, #, A-D; w and W wait",
+    URL: "a URL like 'https://crm.example.com/customers', without query, user or fragment",
+    POINTER: "a JSON pointer like '/customer/name', or nothing for the whole answer",
+    HEADER: "the name of an HTTP header: letters, digits and '-'",
 }
 """What a pattern allows, said in words."""
+
+
+def pattern_in_words(pattern: str) -> str:
+    """What a pattern of a field allows."""
+    return _PATTERNS.get(pattern, f"what fits {pattern}")
 
 
 class Wrong(NamedTuple):
@@ -38,7 +47,13 @@ class Wrong(NamedTuple):
 
 def explain(error: ValidationError, known: Collection[str], prefix: str = "") -> list[Wrong]:
     """All errors of a validator. `known`: the names of the fields that there are; `prefix` is put before each place."""
-    return [_one(details, known, prefix) for details in error.errors(include_url=False)]
+    return [_one(details, known, prefix) for details in error.errors(include_url=False) if not _left_out(details)]
+
+
+def _left_out(details: ErrorDetails) -> bool:
+    """Whether entries are too few only because wrong ones were left out, which are told by themselves."""
+    context: Mapping[str, Any] = details.get("ctx", {})
+    return details["type"] == "too_short" and len(details["input"]) >= context["min_length"]
 
 
 def _one(details: ErrorDetails, known: Collection[str], prefix: str) -> Wrong:
@@ -67,19 +82,6 @@ def _place(prefix: str, parts: Collection[int | str]) -> str:
     return place
 
 
-def shown(value: Any) -> str:
-    """A value of the document in a message: texts quoted, long ones cut, objects only by their kind."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"'{value if len(value) <= 40 else value[:39] + '…'}'"
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return "null" if value is None else str(value)[:40]
-
-
 def _literal(context: Mapping[str, Any], value: Any) -> str:
     # The validator lists the values as "'a', 'b' or 'c'".
     allowed = [word.strip("' ") for word in str(context["expected"]).replace(" or ", ", ").split(",")]
@@ -89,7 +91,14 @@ def _literal(context: Mapping[str, Any], value: Any) -> str:
 
 def _pattern(context: Mapping[str, Any], value: Any) -> str:
     pattern = str(context["pattern"])
-    return f"{shown(value)} isn't allowed here; give {_PATTERNS.get(pattern, f'what fits {pattern}')}"
+    return f"{shown(value)} isn't allowed here; give {pattern_in_words(pattern)}"
+
+
+def _too_short(context: Mapping[str, Any], value: Any) -> str:
+    least = context["min_length"]
+    if value:
+        return f"too few entries; at least {least}"
+    return f"it is empty; give at least {least} {'entry' if least == 1 else 'entries'}"
 
 
 def _expected(what: str) -> Callable[[Mapping[str, Any], Any], str]:
@@ -112,6 +121,6 @@ _WORDING: dict[str, Callable[[Mapping[str, Any], Any], str]] = {
     "less_than_equal": lambda context, value: f"{shown(value)} is too much; at most {context['le']}",
     "string_too_long": lambda context, value: f"the text is too long; at most {context['max_length']} characters",
     "string_too_short": lambda context, value: "the text is empty",
-    "too_short": lambda context, value: f"too few entries; at least {context['min_length']}",
+    "too_short": _too_short,
     "too_long": lambda context, value: f"too many entries; at most {context['max_length']}",
 }

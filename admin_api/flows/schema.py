@@ -18,13 +18,69 @@ class FindingSchema(ma.Schema):
     path = ma.fields.List(ma.fields.String(), metadata={"description": "nodes from the entry to the place"})
 
 
-class UploadedSchema(ma.Schema):
-    """A version that was taken."""
+_STATE = {"enum": ["draft", "checked", "active"], "description": "draft: it has not yet passed the checks"}
+
+
+class ToPersonSchema(ma.Schema):
+    """The longest way on which a caller comes to a person."""
+
+    ms = ma.fields.Integer(allow_none=True, metadata={"description": "at most; null: it may take for ever"})
+    path = ma.fields.List(ma.fields.String(), metadata={"description": "its nodes"})
+
+
+class CheckedSchema(ma.Schema):
+    """A version that was checked."""
 
     flow = ma.fields.String(required=True)
     version = ma.fields.String(required=True, metadata={"description": "hash of the content without `layout`"})
+    state = ma.fields.String(required=True, metadata=_STATE)
+    findings = ma.fields.List(ma.fields.Nested(FindingSchema), required=True)
+    longest_to_person = ma.fields.Nested(ToPersonSchema, attribute="to_person", allow_none=True)
+
+
+class UploadedSchema(CheckedSchema):
+    """A version that was taken."""
+
     created = ma.fields.Boolean(required=True, metadata={"description": "false: this version was there already"})
-    findings = ma.fields.List(ma.fields.Nested(FindingSchema), required=True, metadata={"description": "warnings"})
+
+
+class UploadQuerySchema(StrictSchema):
+    """How to take it."""
+
+    draft = ma.fields.Boolean(load_default=False, metadata={"description": "keep it even with errors"})
+
+
+class DifferenceQuerySchema(StrictSchema):
+    """Which two versions, by name or `active`."""
+
+    before = ma.fields.String(required=True, data_key="from")
+    after = ma.fields.String(required=True, data_key="to")
+
+
+class FieldChangeSchema(ma.Schema):
+    """A field that is different."""
+
+    field = ma.fields.String(required=True, metadata={"description": "like `exits.done` or `cases[1].when`"})
+    before = ma.fields.Raw(allow_none=True, metadata={"description": "null: there was none"})
+    after = ma.fields.Raw(allow_none=True, metadata={"description": "null: there is none"})
+
+
+class ChangeSchema(ma.Schema):
+    """A node, prompt or variable that is different, or fields of the flow itself."""
+
+    what = ma.fields.String(required=True, metadata={"enum": ["added", "removed", "changed"]})
+    part = ma.fields.String(required=True, metadata={"enum": ["flow", "variable", "prompt", "node"]})
+    name = ma.fields.String(required=True)
+    fields_ = ma.fields.List(ma.fields.Nested(FieldChangeSchema), attribute="fields", data_key="fields", required=True)
+
+
+class DifferenceSchema(ma.Schema):
+    """What is different between two versions, node by node."""
+
+    flow = ma.fields.String(required=True)
+    before = ma.fields.String(required=True, data_key="from")
+    after = ma.fields.String(required=True, data_key="to")
+    changes = ma.fields.List(ma.fields.Nested(ChangeSchema), required=True)
 
 
 class FlowSchema(ma.Schema):
@@ -50,6 +106,9 @@ class VersionSchema(ma.Schema):
     name = ma.fields.String(required=True)
     uploaded_at = Time(attribute="uploaded_ms", required=True)
     uploaded_by = ma.fields.String(required=True)
+    state = ma.fields.String(required=True, metadata=_STATE)
+    checked_at = Time(attribute="checked_ms", allow_none=True)
+    checked_by = ma.fields.String(allow_none=True)
     findings = ma.fields.List(ma.fields.Nested(FindingSchema), required=True)
 
 
@@ -77,3 +136,17 @@ class ActiveSchema(StrictSchema):
     """Which version is to be the active one."""
 
     version = ma.fields.String(required=True)
+
+
+class RollbackSchema(StrictSchema):
+    """Which version is to be left: whoever comes second, or asks twice, doesn't go back twice."""
+
+    left = ma.fields.String(required=True, data_key="from", metadata={"description": "the active version"})
+
+
+class ActivatedSchema(FlowDetailSchema):
+    """A flow after an activation."""
+
+    findings = ma.fields.List(
+        ma.fields.Nested(FindingSchema), required=True, metadata={"description": "warnings on the version, if any"}
+    )

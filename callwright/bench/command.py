@@ -8,10 +8,13 @@ from pathlib import Path
 import click
 
 from callwright.bench import CONTROLLERS
+from callwright.flow.bench import flow
+from callwright.flow.benchmark import checks
+from callwright.listing import ListingGroup
 from callwright.load.bench_command import call
 
 
-@click.group()
+@click.group(cls=ListingGroup)
 def bench() -> None:
     """Measure what calls cost on this machine. docs/benchmarks.md says what is measured and how."""
 
@@ -69,3 +72,5 @@ def esl(
 
 
 bench.add_command(call)
+bench.add_command(flow)
+bench.add_command(checks)

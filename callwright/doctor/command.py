@@ -7,7 +7,7 @@ import sys
 import click
 
 AREAS = (
-    *("machine", "configuration", "disk", "ports", "database", "redis", "storage"),
+    *("machine", "configuration", "disk", "speech", "ports", "database", "redis", "storage"),
     *("clocks", "processes", "switch"),
 )
 

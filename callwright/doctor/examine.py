@@ -17,6 +17,7 @@ from callwright.doctor import (
     machine,
     processes,
     redis_server,
+    speech,
     storage,
     switch,
 )
@@ -26,6 +27,7 @@ AREAS: Mapping[str, Area] = {
     "machine": machine.examine,
     "configuration": configuration.examine,
     "disk": disk.examine,
+    "speech": speech.examine,
     "ports": listening.examine,
     "database": database.examine,
     "redis": redis_server.examine,

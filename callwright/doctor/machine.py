@@ -33,7 +33,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
     if shutil.which("ffmpeg"):
         yield ok(f"ffmpeg {_version('ffmpeg', '-version')}")
     else:
-        yield warn("ffmpeg is not here: prompts are taken as WAV and FLAC only", "apt-get install ffmpeg")
+        yield warn("ffmpeg is not here: prompts in M4A, AAC, WebM, WMA and AMR are refused", "apt-get install ffmpeg")
 
 
 def libraries(requirements: list[str]) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
-"""Our own processes: the API by HTTP, the engines by the sign of life that each keeps in Redis."""
+"""Our own processes: the API by HTTP, engines and speech processes by the sign of life that each keeps in Redis."""
 
 from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -13,8 +13,9 @@ import redis
 from callwright.doctor import redis_server
 from callwright.doctor.finding import ANSWER_WITHIN_S, Finding, Subject, fail, ok, warn, words_of
 from engine.config import Address
+from engine.domain.speech import PROCESS
 
-_SIGN = "cw:engine:"
+_ENGINE = "cw:engine:"
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
         return
     yield from api(subject)
     if subject.config.redis.url:
-        yield from engines(subject)
+        yield from signs_of_life(subject)
 
 
 def api(subject: Subject) -> Iterator[Finding]:
@@ -53,18 +54,24 @@ def api(subject: Subject) -> Iterator[Finding]:
             yield warn(f"the API does not take the first of api.keys (it answers {status})", advice)
 
 
-def engines(subject: Subject) -> Iterator[Finding]:
+def signs_of_life(subject: Subject) -> Iterator[Finding]:
     """Who has given a sign of life lately."""
     client = redis_server.connect(subject)
     try:
-        found = sorted(key.decode() for key in client.scan_iter(f"{_SIGN}*", count=1000))
-        signs = [(key.removeprefix(_SIGN), client.get(key)) for key in found]
+        found = _signs(client, _ENGINE), _signs(client, PROCESS)
     except redis.RedisError as error:
-        yield warn(f"the engines' signs of life cannot be read: {words_of(error)}", "see Redis, above")
+        yield warn(f"the processes' signs of life cannot be read: {words_of(error)}", "see Redis, above")
         return
     finally:
         client.close()
-    alive = [name for name, _ in signs]
+    engine_signs, speech_signs = found
+    yield from engines({name: sign.partition(" ")[2] for name, sign in engine_signs.items()}, subject)
+    yield from speech(speech_signs)
+
+
+def engines(versions: Mapping[str, str], subject: Subject) -> Iterator[Finding]:
+    """The engines that live, by name, and the version of each."""
+    alive = list(versions)
     wanted = len(subject.config.dialplan.engines) or 1
     start = "callwright engine; the log of the one that is missing says why it ended"
     if not alive:
@@ -73,9 +80,29 @@ def engines(subject: Subject) -> Iterator[Finding]:
         yield warn(f"{len(alive)} of {wanted} engines live: {', '.join(alive)}", start)
     else:
         yield ok(f"engines alive: {', '.join(alive)}")
-    for name, sign in signs:
-        version = sign.decode().partition(" ")[2] if isinstance(sign, bytes) else ""
+    for name, version in versions.items():
         yield from _compared(f"engine {name}", version or None)
+
+
+def speech(versions: Mapping[str, str]) -> Iterator[Finding]:
+    """The speech processes that live, by name, and the version of each."""
+    if not versions:
+        what = "no speech process lives: texts that were never spoken before take the exit `error`"
+        yield warn(what, "callwright speech; its log says why it ended. A system whose flows speak no texts needs none")
+        return
+    yield ok(f"speech processes alive: {', '.join(versions)}")
+    for name, version in versions.items():
+        yield from _compared(f"speech process {name}", version)
+
+
+def _signs(client: redis.Redis, prefix: str) -> Mapping[str, str]:
+    """What each that lives says of itself, by name."""
+    keys = sorted(client.scan_iter(f"{prefix}*", count=1000))
+    return {
+        key.decode().removeprefix(prefix): sign.decode()
+        for key in keys
+        if isinstance(sign := client.get(key), bytes)  # else it expired in between
+    }
 
 
 def _compared(name: str, version: str | None) -> Iterator[Finding]:

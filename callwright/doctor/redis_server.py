@@ -102,10 +102,17 @@ def rights(client: redis.Redis) -> Iterator[Finding]:
         client.expire(f"{key}:hash", TRIED_FOR_S)
         client.hgetall(f"{key}:hash")
 
+    def with_list() -> None:
+        client.rpush(f"{key}:list", "x", "y")
+        client.expire(f"{key}:list", TRIED_FOR_S)
+        client.lrem(f"{key}:list", 1, "x")
+        client.blpop([f"{key}:list"], timeout=1)
+
     tries: dict[str, tuple[Callable[[], Any], str]] = {
         "streams (XADD, XRANGE)": (with_journal, "calls have no journal and cannot be taken up by another engine"),
         "scripts (EVAL)": (with_script, "journals are not written"),
         "hashes (HSET, HGETALL)": (with_hash, "calls of an engine that died are not closed"),
+        "lists (RPUSH, LREM, BLPOP)": (with_list, "texts are not spoken"),
         "SET NX EX, EXISTS": (
             lambda: (client.set(f"{key}:nx", "x", nx=True, ex=TRIED_FOR_S), client.exists(f"{key}:nx")),
             "engines do not see that another one died",
@@ -122,4 +129,4 @@ def rights(client: redis.Redis) -> Iterator[Finding]:
             advice = f"without it {broken}. ACL SETUSER … ~cw:* &cw:* +@read +@write +@scripting +@pubsub +@stream"
             yield fail(f"{name} refused: {words_of(error)}", advice)
     if not refused:
-        yield ok("streams, scripts, hashes, announcements: all allowed")
+        yield ok("streams, scripts, hashes, lists, announcements: all allowed")

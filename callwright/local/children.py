@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from callwright.local.process import Process
 from engine.config import Address, Config
+from engine.domain.speech import PROCESS
 
 
 def command(config_file: Path, name: str) -> list[str]:
@@ -33,7 +34,7 @@ def launch(
     env: Mapping[str, str] | None = None,
     inherit: Sequence[int] = (),
 ) -> Process:
-    """Start `engine`, `api` or `recordings`; `number` tells several of a kind apart."""
+    """Start `engine`, `api`, `recordings` or `speech`; `number` tells several of a kind apart."""
     label = name if number is None else f"{name}-{number}"
     argv = command(config_file, name)
     # The configuration is complete: what stands in our environment has gone into it and must not go over it again.
@@ -42,6 +43,17 @@ def launch(
     death_signal = signal.SIGTERM if name == "api" else signal.SIGKILL
     log = log_dir / f"{label}.log"
     return Process(label, argv, log=log, env=kept, death_signal=death_signal, inherit=inherit)
+
+
+def speech_ready(redis_url: str) -> bool:
+    """Whether a speech process gives its sign of life; with a Redis that does not answer there is none to wait for."""
+    import redis
+
+    try:
+        with redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2) as client:
+            return next(client.scan_iter(f"{PROCESS}*", count=1000), None) is not None
+    except redis.RedisError:
+        return True
 
 
 def write(config: Config, file: Path) -> None:

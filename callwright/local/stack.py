@@ -179,13 +179,15 @@ class Stack:
         self.config = self._complete()
         self.config_file = self.state_dir / "run" / "callwright.toml"
         children.write(self.config, self.config_file)
-        with self._step("API, engines, recordings"):
+        with self._step("API, engines, recordings, speech"):
             api = self._launch("api")
             self.engines = [self._launch_engine(index) for index in range(count)]
             self._launch("recordings")
+            speech = self._launch("speech")
             api.wait_ready(lambda: children.api_ready(self.config.api.listen))
             for index in range(count):
                 self._await_engine(index)
+            speech.wait_ready(lambda: children.speech_ready(self.redis_url))
         self.check()
 
     def _launch_services(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.clock import SystemClock
@@ -16,9 +16,12 @@ from engine.services.health import Check, Health, database_checks
 from engine.services.keys import Keys
 from engine.services.lines import Agents, Trunks
 from engine.services.numbers import Numbers
+from engine.services.prompts import PromptFiles, Prompts
 from engine.services.recordings import RecordingLinks, Recordings
+from engine.services.speech import Speech
 from engine.store.calls import CallStore
 from engine.store.database import Database
+from engine.store.flows import FlowStore
 from engine.store.recordings import RecordingStore
 
 
@@ -30,6 +33,8 @@ class Settings:
     language: str = "cs"
     link_expiry_s: int = 300
     bootstrap_keys: Iterable[str] = field(default=(), repr=False)
+    web: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """What the flows' node `http` may ask and send: names by `origin` and `secret`. Not given: not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Services:
     """The use cases."""
 
     flows: Flows
+    prompts: Prompts
     calls: Calls
     recordings: Recordings
     numbers: Numbers
@@ -52,7 +58,9 @@ class Services:
         cls,
         database: Database,
         links: RecordingLinks,
+        prompts: PromptFiles,
         *,
+        speech: Speech | None = None,
         announcer: Announcer | None = None,
         checks: Mapping[str, Check] | None = None,
         settings: Settings | None = None,
@@ -63,7 +71,8 @@ class Services:
         changes = Changes(database, clock or SystemClock(), announcer or NoAnnouncer())
         calls, recordings = CallStore(database), RecordingStore(database)
         return cls(
-            flows=Flows(database, changes),
+            flows=Flows(database, changes, speech, prompts, settings.web),
+            prompts=Prompts(prompts, FlowStore(database), changes),
             calls=Calls(calls, recordings),
             recordings=Recordings(calls, recordings, links, changes, settings.link_expiry_s),
             numbers=Numbers(database, changes, settings.country),

@@ -3,16 +3,20 @@
     ServiceError
     ├── NotFound
     │   ├── FlowNotFound, FlowVersionNotFound
+    │   ├── PromptNotFound, PromptVersionNotFound
     │   ├── CallNotFound, JournalNotFound, RecordingNotFound
     │   ├── NumberNotFound, AgentNotFound, TrunkNotFound, CalendarNotFound
     │   └── KeyNotFound
     ├── Refused                    what was sent is at fault: `faults` say where and why
     │   ├── FlowRefused            with `findings` in place of faults
-    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, KeyRefused
+    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, KeyRefused, PromptRefused
     ├── Conflict                   what was sent is well-formed, and does not go with what is there
     │   ├── AgentInUse, TrunkInUse, CalendarInUse
+    │   ├── FlowNotActive, NothingBefore
     │   └── RecordingNotStored
-    └── StorageAway                object storage can't be used now
+    └── Unavailable                it can't be done now, and may be in a moment
+        ├── StorageAway            object storage can't be used
+        └── UploadsBusy            other prompts are being converted
 
 `StoreUnavailable` and `BadData` of the store pass through as they are. HTTP is spoken at the edge only.
 """
@@ -57,6 +61,22 @@ class FlowVersionNotFound(NotFound):
 
     def __init__(self, flow: str, version: str) -> None:
         super().__init__(f"The flow {flow!r} has no version {version!r}.")
+
+
+class PromptNotFound(NotFound):
+    id = "prompt_not_found"
+    title = "There is no such prompt"
+
+    def __init__(self, name: str, language: str) -> None:
+        super().__init__(f"No prompt {name!r} was uploaded in {language!r}.")
+
+
+class PromptVersionNotFound(NotFound):
+    id = "prompt_version_not_found"
+    title = "There is no such version of the prompt"
+
+    def __init__(self, name: str, language: str, version: str) -> None:
+        super().__init__(f"The prompt {name!r} has no version {version!r} in {language!r}.")
 
 
 class CallNotFound(NotFound):
@@ -159,6 +179,11 @@ class KeyRefused(Refused):
     title = "The key can't be made"
 
 
+class PromptRefused(Refused):
+    id = "prompt_refused"
+    title = "The prompt can't be used"
+
+
 class FlowRefused(Refused):
     id = "flow_refused"
     title = "The flow can't run"
@@ -202,6 +227,28 @@ class CalendarInUse(_InUse):
     noun = "calendar"
 
 
+class FlowNotActive(Conflict):
+    id = "flow_not_active"
+    title = "Another version is active"
+
+    def __init__(self, flow: str, version: str, active: str | None) -> None:
+        now = f"the version {active!r} is" if active else "none is"
+        super().__init__(
+            f"The version {version!r} of the flow {flow!r} isn't active, {now}; nothing was rolled back.", active=active
+        )
+
+
+class NothingBefore(Conflict):
+    id = "no_version_before"
+    title = "No version to go back to"
+
+    def __init__(self, flow: str, version: str) -> None:
+        super().__init__(
+            f"Before the version {version!r} of the flow {flow!r} no other one was active that hasn't been left again; "
+            "activate a version by its name."
+        )
+
+
 class RecordingNotStored(Conflict):
     id = "recording_not_stored"
     title = "The recording is not in storage"
@@ -211,6 +258,16 @@ class RecordingNotStored(Conflict):
         super().__init__(f"The recording {recording!r} is {state}{why}.", recording=recording, state=state)
 
 
-class StorageAway(ServiceError):
+class Unavailable(ServiceError):
+    id = "unavailable"
+    title = "It can't be done now"
+
+
+class UploadsBusy(Unavailable):
+    id = "uploads_busy"
+    title = "Other prompts are being converted"
+
+
+class StorageAway(Unavailable):
     id = "storage_unavailable"
     title = "Object storage is away"

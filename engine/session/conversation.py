@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-import gevent
 from gevent.event import AsyncResult
 from gevent.queue import Empty, Queue
 
@@ -21,6 +20,7 @@ from dialplan.contexts import SEEN_VARIABLE
 from engine.domain.journal import Entry, LegEvent
 from engine.domain.ports import Clock, Ids
 from engine.domain.routing import RoutingSnapshot
+from engine.session.beside import beside
 from engine.session.log import CallLog
 from engine.session.media import MediaPaths
 from engine.session.recorder import Recorder
@@ -83,14 +83,10 @@ def since_ms(entry: Entry) -> int:
     return happened or entry.at_ms
 
 
-def _played_to(control: Control, leg: str, sources: list[str]) -> SwitchError | None:
-    """None when the announcement was played, or could not be and the two may talk all the same; else why not."""
-    try:
-        with _control_needed():
-            control.play_to(leg, sources)
-    except SwitchError as fault:
-        return fault
-    return None
+def _play_to(control: Control, leg: str, sources: list[str]) -> None:
+    """The two may talk all the same where the announcement can't be played."""
+    with _control_needed():
+        control.play_to(leg, sources)
 
 
 @contextmanager
@@ -258,7 +254,7 @@ class Conversations:
                 "uuid_bridge_continue_on_cancel": "true",
             }
         )
-        channel.start_playing(self._media.sources(instruction.ringback))
+        channel.start_playing(self._media.available(instruction.ringback))
         with _control_needed():
             originate = self._control(channel.info.switch).originate(
                 target,
@@ -320,22 +316,7 @@ class Conversations:
 
     def _announce(self, leg: str, instruction: Connect, channel: Channel, control: Control) -> None:
         """Play to the target alone. The caller still hears the ringing tone, and may hang up."""
-        first: Queue[gevent.Greenlet | ChannelEnd | None] = Queue()
-        playing = gevent.spawn(_played_to, control, leg, self._media.sources(instruction.announcement))
-        playing.link(first.put)
-        take_back = channel.on_end(first.put)
-        try:
-            came = first.get()
-        finally:
-            take_back()
-            playing.unlink(first.put)
-            playing.kill(block=False)
-        if came is None:
-            raise SwitchLost(f"call {channel.info.uuid}: connection lost during the announcement")
-        if isinstance(came, ChannelEnd):
-            raise ChannelGone(came)
-        if (fault := playing.value) is not None:
-            raise fault
+        beside(channel, lambda: _play_to(control, leg, self._media.available(instruction.announcement)))
 
     def _wait_for_end(self, channel: Channel, hangup: AsyncResult) -> ChannelGone:
         """They talk. The channel has left its socket; its hangup is told by the control connection.

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from engine.domain.ports import Clock, Ids
 from engine.domain.routing import RoutingSnapshot
+from engine.session.beside import beside
 from engine.session.journal import Journal
 from engine.session.log import CallLog
 from engine.session.media import MediaPaths
 from engine.session.routing import FlowNotFound
+from engine.session.speech import Unspoken
 from engine.switch.port import NOT_DONE, Channel, Digits, Interrupted, NotPlayed, SwitchLost, TimedOut
 from engine.switch.port import Played as ChannelPlayed
 from ivr_flows.instructions import (
     Answer,
     CheckCalendar,
+    CheckNotice,
     Collect,
     Connect,
+    DetectAnswer,
+    Emit,
+    Enqueue,
     EnterFlow,
+    FindContact,
     Hangup,
+    HttpRequest,
     Instruction,
+    JoinConference,
+    Media,
     Play,
+    ReadQueue,
     Record,
+    RecordMessage,
+    RequestCallback,
+    SendKeys,
+    SendSms,
     SetAttributes,
+    Spoken,
 )
 from ivr_flows.program import FlowSource
 from ivr_flows.results import CalendarState, Collected, Done, FlowEntered, Played, PlayFailed, Refused, Result
@@ -33,8 +51,23 @@ from ivr_flows.results import CalendarState, Collected, Done, FlowEntered, Playe
 if TYPE_CHECKING:
     from engine.session.calendars import Calendars
     from engine.session.conversation import Conversations
+    from engine.session.http_request import HttpRequests
     from engine.session.recorder import Recorder
 
+
+NOT_AVAILABLE: tuple[type, ...] = (
+    FindContact,
+    CheckNotice,
+    ReadQueue,
+    Enqueue,
+    RequestCallback,
+    RecordMessage,
+    SendSms,
+    Emit,
+    DetectAnswer,
+    JoinConference,
+)
+"""Instructions that need something that isn't in `engine.domain.features`."""
 
 LONGEST_S = 4 * 3600
 """How long one prompt or collection may take: as long as a call. It ends with the call anyhow."""
@@ -60,6 +93,7 @@ class Toolbox:
     calendars: Calendars
     recorder: Recorder
     conversations: Conversations
+    http: HttpRequests
 
 
 class Executor:
@@ -69,7 +103,7 @@ class Executor:
         self._channel = channel
         self._log = log
         self._tools = tools
-        self._handlers: Mapping[type, Callable[[int, Any], Result]] = {
+        self.handlers: Mapping[type, Callable[[int, Any], Result]] = {
             Answer: self._answer,
             Play: self._play,
             Collect: self._collect,
@@ -78,7 +112,10 @@ class Executor:
             Connect: self._connect,
             Record: self._record,
             EnterFlow: self._enter_flow,
+            SendKeys: self._send_keys,
+            HttpRequest: self._http,
             Hangup: self._hangup,
+            **dict.fromkeys(NOT_AVAILABLE, self._not_available),
         }
 
     def execute(self, step: int, instruction: Instruction) -> Result:
@@ -87,7 +124,10 @@ class Executor:
         A command that the switch did not carry out is a result like others; the flow has an exit for it.
         """
         try:
-            return self._handlers[type(instruction)](step, instruction)
+            return self.handlers[type(instruction)](step, instruction)
+        except Unspoken as fault:
+            log.warning("call %s: %s not done: %s", self._log.call_id, instruction.op, fault)
+            return PlayFailed(str(fault))
         except NOT_DONE as fault:
             log.warning("call %s: %s not done: %s", self._log.call_id, instruction.op, fault)
             if isinstance(instruction, Hangup):
@@ -105,8 +145,7 @@ class Executor:
         return Done()
 
     def _play(self, step: int, instruction: Play) -> Result:
-        sources = self._tools.media.sources(instruction.media)
-        outcome = self._channel.play(sources, instruction.stop_keys, deadline_s=LONGEST_S)
+        outcome = self._channel.play(self._sources(instruction.media), instruction.stop_keys, deadline_s=LONGEST_S)
         match outcome:
             case ChannelPlayed():
                 return Played()
@@ -118,7 +157,7 @@ class Executor:
 
     def _collect(self, step: int, instruction: Collect) -> Result:
         outcome = self._channel.collect(
-            self._tools.media.sources(instruction.media),
+            self._sources(instruction.media),
             max_digits=instruction.max_digits,
             timeout_ms=instruction.timeout_ms,
             interdigit_timeout_ms=instruction.interdigit_timeout_ms,
@@ -134,8 +173,17 @@ class Executor:
                 log.warning("call %s: %s", self._log.call_id, reason)
                 return PlayFailed(reason)
 
+    def _sources(self, media: Sequence[Media]) -> list[str]:
+        """What the switch is to play; a hangup ends the wait for speech. Raises Unspoken, ChannelGone, SwitchLost."""
+        if any(isinstance(item, Spoken) for item in media):
+            return beside(self._channel, lambda: self._tools.media.sources(media))
+        return self._tools.media.sources(media)
+
     def _set_attributes(self, step: int, instruction: SetAttributes) -> Result:
-        return Done()  # The journal holds them; the record is built from it.
+        # The journal holds them; the record is built from it. A flow that computes for long asks for it too, and again
+        # and again: others have their turn between.
+        gevent.sleep(0)
+        return Done()
 
     def _check_calendar(self, step: int, instruction: CheckCalendar) -> Result:
         snapshot = self._tools.routing(self._log.facts.snapshot)
@@ -158,6 +206,17 @@ class Executor:
         except FlowNotFound as missing:
             return Refused(str(missing))
         return FlowEntered(version)
+
+    def _send_keys(self, step: int, instruction: SendKeys) -> Result:
+        self._channel.send_keys(instruction.keys, instruction.key_ms)
+        return Done()
+
+    def _http(self, step: int, instruction: HttpRequest) -> Result:
+        return self._tools.http.carry_out(step, instruction, self._channel, self._log)
+
+    def _not_available(self, step: int, instruction: Instruction) -> Result:
+        """Uploads with such a node are refused (`missing_feature`); one from elsewhere takes its exit for it."""
+        return Refused(f"{instruction.op} is not available here")
 
     def _hangup(self, step: int, instruction: Hangup) -> Result:
         self._channel.hangup(instruction.cause)

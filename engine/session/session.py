@@ -139,6 +139,7 @@ class Session:
             caller_name=facts.caller_name,
             language=facts.language,
             started_ms=facts.started_ms,
+            call_id=facts.call_id,
         )
         return run_flow(self._tools.flows, facts.flow, facts.flow_version, data)
 

@@ -29,7 +29,10 @@ class FlowSummary:
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """An uploaded version without its definition. `findings` are the warnings of its upload."""
+    """An uploaded version without its definition. `findings` are those of its last check.
+
+    `checked_ms` None: a draft, which has not yet passed the checks.
+    """
 
     flow: str
     version: str
@@ -38,6 +41,8 @@ class VersionSummary:
     findings: tuple[JsonObject, ...]
     uploaded_ms: int
     uploaded_by: str
+    checked_ms: int | None
+    checked_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,10 @@ class FlowStore:
     def save_version(
         self, session: Session, summary: VersionSummary, definition: JsonObject, layout: JsonObject
     ) -> bool:
-        """Keeps a version. False when it was there; only its layout, which is no part of it, is then replaced."""
+        """Keeps a version. False when it was there; only its layout, which is no part of it, is then replaced.
+
+        What the upload found is then noted as by `checked`.
+        """
         flow = {"id": summary.flow, "name": summary.name, "kind": summary.kind, "created_at": summary.uploaded_ms}
         session.execute(
             upsert(Flow).values(flow).on_conflict_do_update(
@@ -119,13 +127,26 @@ class FlowStore:
             "findings": list(summary.findings),
             "uploaded_at": summary.uploaded_ms,
             "uploaded_by": summary.uploaded_by,
+            "checked_at": summary.checked_ms,
+            "checked_by": summary.checked_by,
         }
         statement = upsert(FlowVersion).values(row).on_conflict_do_nothing().returning(FlowVersion.version)
         if session.execute(statement).first() is not None:
             return True
         same = (FlowVersion.flow_id == summary.flow) & (FlowVersion.version == summary.version)
         session.execute(update(FlowVersion).where(same).values(layout=layout))
+        self.checked(session, summary)
         return False
+
+    def checked(self, session: Session, summary: VersionSummary) -> None:
+        """Notes what a check has found: a draft that has passed is one no longer. What has passed once stays so."""
+        same = (FlowVersion.flow_id == summary.flow) & (FlowVersion.version == summary.version)
+        values = {
+            "findings": list(summary.findings),
+            "checked_at": summary.checked_ms,
+            "checked_by": summary.checked_by,
+        }
+        session.execute(update(FlowVersion).where(same & FlowVersion.checked_at.is_(None)).values(values))
 
     def activate(self, session: Session, flow: str, version: str, *, now_ms: int, by: str) -> str | None:
         """Makes a version the active one; an older one again is a roll-back. Returns the version that was active.
@@ -141,6 +162,12 @@ class FlowStore:
             session.flush()
         return before
 
+    def was_active(self, flow: str, version: str) -> bool:
+        """Whether a version was, or is, the active one."""
+        same = (FlowActivation.flow_id == flow) & (FlowActivation.version == version)
+        with self._database.snapshot() as session:
+            return session.scalar(select(FlowActivation.id).where(same).limit(1)) is not None
+
     def _summaries(self, flow: str | None = None) -> Sequence[FlowSummary]:
         newest = active()
         query = select(Flow, newest.c.version, newest.c.activated_at).outerjoin(newest, newest.c.flow_id == Flow.id)
@@ -149,6 +176,19 @@ class FlowStore:
         with self._database.snapshot() as session:
             rows = session.execute(query.order_by(Flow.id)).all()
         return [FlowSummary(each.id, each.name, each.kind, version, at) for each, version, at in rows]
+
+
+def standing(activations: Sequence[Activation]) -> list[str]:
+    """The versions that a roll-back goes through, the active one last, from activations in the order of `activations`.
+
+    Whoever goes back to a version has left those that came after it: they are no longer among them.
+    """
+    versions: list[str] = []
+    for each in reversed(activations):
+        if each.version in versions:
+            del versions[versions.index(each.version) :]
+        versions.append(each.version)
+    return versions
 
 
 def active() -> Any:
@@ -167,4 +207,6 @@ def _version(row: FlowVersion) -> VersionSummary:
         findings=tuple(row.findings),
         uploaded_ms=row.uploaded_at,
         uploaded_by=row.uploaded_by,
+        checked_ms=row.checked_at,
+        checked_by=row.checked_by,
     )

@@ -46,6 +46,7 @@ class FlowVersion(Base):
 
     `definition` is json and not jsonb: its text is kept, so that the hash can be taken again and the order that the
     editor gave stays. `layout` is where the editor drew the nodes: not part of the hash, kept apart and replaceable.
+    `checked_at` and `checked_by` are null for a draft, which has not yet passed the checks.
     """
 
     __tablename__ = "flow_versions"
@@ -59,6 +60,8 @@ class FlowVersion(Base):
     findings: Mapped[list[Any]]
     uploaded_at: Mapped[int] = mapped_column(EpochMs)
     uploaded_by: Mapped[str]
+    checked_at: Mapped[int | None] = mapped_column(EpochMs)
+    checked_by: Mapped[str | None]
 
 
 class FlowActivation(Base):

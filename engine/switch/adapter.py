@@ -51,6 +51,8 @@ PIECE_MS = 10_000
 """How long a piece of an endless tone lasts."""
 _BREAK_AGAIN_S = 0.06
 """An application starts at the next frame of 20 ms and forgets a break that came before: sent until it works."""
+_PAUSES_MS = {"w": 500, "W": 1000}
+_KEY_GAP_MS = 100
 _TONE_TIMES = re.compile(r"%\((\d{1,6}),(\d{1,6})")
 
 
@@ -222,6 +224,16 @@ class SwitchChannel:
             if failed is not None:
                 return failed
         return self._gather(max_digits, timeout_ms / 1000, interdigit_timeout_ms / 1000, terminators, until)
+
+    def send_keys(self, keys: str, key_ms: int = 100, deadline_s: float = 90) -> None:
+        argument = quoting.sent_keys(keys, key_ms)
+        self.stop_playing()
+        began = time.monotonic()
+        self._session.wait(self._session.start("send_dtmf", argument), deadline_s)
+        # FreeSWITCH puts them in line and goes on at once; what follows must not overtake them.
+        needed_ms = sum(_PAUSES_MS.get(key, key_ms + _KEY_GAP_MS) for key in keys)
+        self._session.over.wait(max(0.0, began + needed_ms / 1000 - time.monotonic()))
+        self._session.raise_if_over()
 
     # Recording
 

@@ -158,6 +158,9 @@ class Channel(Protocol):
         """Play without waiting for the end: ringing tone, music. Stopped by `stop_playing` or by a bridge."""
 
     def stop_playing(self) -> None: ...
+    def send_keys(self, keys: str, key_ms: int = 100, deadline_s: float = 90) -> None:
+        """Send keys to the far side (`0-9*#A-D`; `w` waits half a second, `W` a second) and wait until all are out."""
+
     def set_variables(self, variables: Mapping[str, str]) -> None:
         """Set channel variables, all in one command that is sent with the next that waits."""
 

@@ -16,6 +16,8 @@ from engine.switch.port import DialTarget, UnsafeArgument
 
 MAX_ARGUMENT_CHARS = 8192
 MAX_DISPLAY_CHARS = 48
+MIN_KEY_MS = 50
+MAX_KEY_MS = 1000
 MAX_VARIABLES = 60
 """The switch splits at most 64 assignments in one command."""
 
@@ -28,6 +30,7 @@ _USER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.+-]{0,63}")
 _HOST = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,252}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _KEYS = re.compile(r"[0-9*#A-D]{0,16}")
+_SENT_KEYS = re.compile(r"[0-9*#A-DwW]{1,64}")
 _PATH = re.compile(r"/[\w./+=,~ -]{1,1023}")
 _RECORDING = re.compile(r"/[A-Za-z0-9_./+=-]{1,1019}\.(?:flac|wav)")
 _TONE = re.compile(r"tone_stream://[A-Za-z0-9%(),.;=+/-]{1,512}")
@@ -94,6 +97,14 @@ def cause(text: str) -> str:
 def keys(text: str) -> str:
     """Keys of a telephone."""
     return _matched(_KEYS, text, "list of keys")
+
+
+def sent_keys(text: str, key_ms: int) -> str:
+    """Keys to be sent, each `key_ms` long, for the application `send_dtmf`."""
+    _matched(_SENT_KEYS, text, "list of keys to send")
+    if not MIN_KEY_MS <= key_ms <= MAX_KEY_MS:
+        raise UnsafeArgument(f"a key of {key_ms} ms, not {MIN_KEY_MS} to {MAX_KEY_MS}")
+    return f"{text}@{key_ms}"
 
 
 def recording(path: str) -> str:

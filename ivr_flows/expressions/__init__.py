@@ -6,15 +6,20 @@ it can neither fail nor run long: it has no loops, its size is limited, and ever
 
 from __future__ import annotations
 
+from ivr_flows.expressions.errors import ExpressionError
 from ivr_flows.expressions.expression import Expression
-from ivr_flows.expressions.syntax import WORDS, ExpressionError
-from ivr_flows.expressions.types import CALL_NAMES, Type, UnknownName, type_of
-from ivr_flows.expressions.values import NUMBER_LIMIT, TEXT_LENGTH, Value, number, text
+from ivr_flows.expressions.functions import Type
+from ivr_flows.expressions.patterns import MAX_NODE_SIZE
+from ivr_flows.expressions.syntax import WORDS
+from ivr_flows.expressions.types import CALL_NAMES, UnknownName, type_of
+from ivr_flows.expressions.values import NUMBER_LIMIT, TEXT_LENGTH, TO_TYPE, Value, number, number_in, text
 
 __all__ = [
     "CALL_NAMES",
+    "MAX_NODE_SIZE",
     "NUMBER_LIMIT",
     "TEXT_LENGTH",
+    "TO_TYPE",
     "WORDS",
     "Expression",
     "ExpressionError",
@@ -22,6 +27,7 @@ __all__ = [
     "UnknownName",
     "Value",
     "number",
+    "number_in",
     "text",
     "type_of",
 ]

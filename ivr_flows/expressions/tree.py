@@ -60,6 +60,20 @@ class Apply:
 Tree = Constant | Name | Choice | Negate | Binary | Apply
 
 
+def patterns(tree: Tree) -> tuple[str, ...]:
+    """All regular expressions in it, one that stands twice twice."""
+    match tree:
+        case Apply(function="matches", arguments=(looked_at, Constant(value=str(pattern)))):
+            return (*patterns(looked_at), pattern)
+        case Choice(items=parts) | Apply(arguments=parts):
+            return tuple(each for part in parts for each in patterns(part))
+        case Negate(operand=operand):
+            return patterns(operand)
+        case Binary(left=left, right=right):
+            return (*patterns(left), *patterns(right))
+    return ()
+
+
 def names(tree: Tree) -> frozenset[str]:
     """All names that the expression reads."""
     match tree:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
-from ivr_flows.expressions.syntax import ARITY, ExpressionError
+from ivr_flows.expressions.errors import ExpressionError
+from ivr_flows.expressions.functions import FUNCTIONS, Type
 from ivr_flows.expressions.tree import Apply, Binary, Choice, Constant, Name, Negate, Tree
-
-Type = Literal["string", "number", "boolean"]
 
 CALL_NAMES: dict[str, Type] = {
     "call.did": "string",
@@ -19,16 +17,7 @@ CALL_NAMES: dict[str, Type] = {
     "call.started_ms": "number",
 }
 
-_RESULTS: dict[str, Type] = {
-    "len": "number",
-    "lower": "string",
-    "upper": "string",
-    "startswith": "boolean",
-    "endswith": "boolean",
-    "digits": "string",
-    "number": "number",
-    "text": "string",
-}
+ARITHMETIC = ("+", "-", "*", "//", "%")
 _WORD = {"string": "text", "number": "a number", "boolean": "true or false"}
 
 
@@ -55,11 +44,7 @@ def type_of(tree: Tree, variables: Callable[[str], Type | None]) -> Type:
         case Negate(op=op, operand=operand):
             return _negate(op, operand, variables)
         case Apply(function=function, arguments=arguments):
-            for argument in arguments:
-                given = type_of(argument, variables)
-                if given != "string" and function in ("startswith", "endswith", "lower", "upper"):
-                    raise ExpressionError(argument.col, f"'{function}' works on text, not on {_WORD[given]}")
-            return _RESULTS[function]
+            return _apply(function, arguments, variables)
     return _binary(tree, variables)
 
 
@@ -67,11 +52,20 @@ def _name(name: str, col: int, variables: Callable[[str], Type | None]) -> Type:
     if name.startswith("call.attributes.") and name.count(".") == 2:
         return "string"
     known = CALL_NAMES.get(name) or variables(name)
-    if known is None and name in ARITY:
+    if known is None and name in FUNCTIONS:
         raise ExpressionError(col, f"'{name}' is a function and needs brackets: {name}(…)")
     if known is None:
         raise UnknownName(name, col)
     return known
+
+
+def _apply(name: str, arguments: tuple[Tree, ...], variables: Callable[[str], Type | None]) -> Type:
+    function = FUNCTIONS[name]
+    for argument, wanted in zip(arguments, function.parameters, strict=True):
+        given = type_of(argument, variables)
+        if wanted not in ("any", given):
+            raise ExpressionError(argument.col, f"'{name}' works on {_WORD[wanted]}, not on {_WORD[given]}")
+    return function.result
 
 
 def _negate(op: str, operand: Tree, variables: Callable[[str], Type | None]) -> Type:
@@ -92,7 +86,7 @@ def _binary(tree: Binary, variables: Callable[[str], Type | None]) -> Type:
         return "boolean"
     if tree.op == "+" and "string" in (left, right):
         return "string"
-    if tree.op in ("+", "-"):
+    if tree.op in ARITHMETIC:
         if (left, right) != ("number", "number"):
             raise ExpressionError(tree.col, f"'{tree.op}' can't be used on {_WORD[left]} and {_WORD[right]}")
         return "number"

@@ -25,11 +25,16 @@ def text(value: Value) -> str:
     return str(value)[:TEXT_LENGTH]
 
 
+def number_in(value: str) -> int | None:
+    """The whole number that a text is, of up to 15 digits; None for any other text."""
+    trimmed = value.strip()
+    return int(trimmed) if _NUMBER.fullmatch(trimmed) else None
+
+
 def number(value: Value) -> int:
     """The value as a whole number: 1 and 0 for truths; 0 for a text that is not a number of up to 15 digits."""
     if isinstance(value, str):
-        trimmed = value.strip()
-        return int(trimmed) if _NUMBER.fullmatch(trimmed) else 0
+        return number_in(value) or 0
     return max(-NUMBER_LIMIT, min(NUMBER_LIMIT, int(value)))
 
 
@@ -55,6 +60,23 @@ def plus(left: Value, right: Value) -> Value:
 def minus(left: Value, right: Value) -> int:
     """The difference, both taken as numbers."""
     return number(number(left) - number(right))
+
+
+def times(left: Value, right: Value) -> int:
+    """The product, both taken as numbers."""
+    return number(number(left) * number(right))
+
+
+def divided(left: Value, right: Value) -> int:
+    """The quotient, rounded down; 0 where the divisor is 0."""
+    divisor = number(right)
+    return number(left) // divisor if divisor else 0
+
+
+def remainder(left: Value, right: Value) -> int:
+    """What `divided` leaves, of the divisor's sign; 0 where the divisor is 0."""
+    divisor = number(right)
+    return number(left) % divisor if divisor else 0
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -83,6 +105,9 @@ def _is_number(value: Value) -> bool:
 BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "+": plus,
     "-": minus,
+    "*": times,
+    "//": divided,
+    "%": remainder,
     "==": equal,
     "!=": lambda left, right: not equal(left, right),
     "<": less,
@@ -92,13 +117,5 @@ BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "in": lambda left, right: text(left) in text(right),
 }
 
-FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "len": lambda value: len(text(value)),
-    "lower": lambda value: text(value).lower()[:TEXT_LENGTH],
-    "upper": lambda value: text(value).upper()[:TEXT_LENGTH],
-    "startswith": lambda value, start: text(value).startswith(text(start)),
-    "endswith": lambda value, end: text(value).endswith(text(end)),
-    "digits": digits,
-    "number": number,
-    "text": text,
-}
+TO_TYPE: dict[str, Callable[[Value], Value]] = {"string": text, "number": number, "boolean": truth}
+"""Makes a value one of a type."""

@@ -13,8 +13,20 @@ from ivr_flows.instructions import PromptFile
 
 _HERE = Path(__file__).parent
 
-TEMPLATES = ("main", "opening-hours", "collect-and-confirm")
-"""The names of the templates."""
+TEMPLATES = (
+    "main",
+    "opening_hours",
+    "collect_and_confirm",
+    "menu_with_queues",
+    "day_and_night",
+    "holiday",
+    "problem_notice",
+    "callback_offer",
+    "survey",
+    "identification",
+    "language_choice",
+)
+"""The names of the templates, which are the ids of their flows (docs/templates.md)."""
 
 GENERAL: dict[str, dict[str, str]] = {
     "welcome": {
@@ -44,6 +56,10 @@ GENERAL: dict[str, dict[str, str]] = {
     },
     "thank-you": {"cs": "Děkujeme.", "en": "Thank you."},
     "goodbye": {"cs": "Děkujeme za zavolání. Na shledanou.", "en": "Thank you for calling. Goodbye."},
+    "choose-language": {
+        "cs": "Pro češtinu stiskněte jedničku.",
+        "en": "For English, press two.",
+    },
     "apology": {
         "cs": "Omlouváme se, z technických důvodů vás nyní nemůžeme spojit. Zavolejte prosím později.",
         "en": "We are sorry, for technical reasons we cannot connect you now. Please call again later.",

@@ -17,7 +17,16 @@ from ivr_flows.results import Conversation
 _EXITS = {"busy": "busy", "rejected": "busy", "no_answer": "no_answer", "not_ready": "not_ready", "failed": "not_ready"}
 
 
-@node("agent", exits=("finished", "busy", "no_answer", "not_ready"), kinds=("inbound", "outbound", "callback", "sub"))
+@node(
+    "agent",
+    exits={
+        "finished": "they talked, and the agent hung up",
+        "busy": "the agent is on another call, or rejected this one",
+        "no_answer": "nobody answered in time",
+        "not_ready": "no phone is registered, the agent is not to be rung, or the call couldn't be placed",
+    },
+    kinds=("inbound", "outbound", "callback", "sub"),
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent(Node):
     """Ring one agent and let the agent talk with the caller."""

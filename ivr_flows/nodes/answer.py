@@ -12,7 +12,7 @@ from ivr_flows.call import Call
 from ivr_flows.node import Node, NodeRun, ask, node
 
 
-@node("answer", exits=("next",), kinds=("inbound", "sub"))
+@node("answer", exits={"next": "always"}, kinds=("inbound", "sub"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Node):
     """Answer the call, open early media, or only let it ring."""

@@ -27,7 +27,11 @@ class Case:
     exit: Annotated[ExitName, Field(description="the exit taken when it is true")]
 
 
-@node("branch", exits=("default",), more_exits=True)
+@node(
+    "branch",
+    exits={"default": "no case is true"},
+    more_exits={"*one for each case*": "its condition is the first that is true"},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch(Node):
     """Go on by the first case that is true, else by `default`."""
@@ -37,13 +41,18 @@ class Branch(Node):
     def exits(self) -> tuple[str, ...]:
         return (*dict.fromkeys(case.exit for case in self.cases), *self.EXITS)
 
+    def choices(self) -> tuple[tuple[Expression, str], ...]:
+        return tuple((case.when, case.exit) for case in self.cases)
+
     def faults(self, scope: Scope) -> Iterator[Fault]:
-        times = Counter(case.exit for case in self.cases)
+        times: Counter[str] = Counter()
         for position, case in enumerate(self.cases):
+            times[case.exit] += 1
             if case.exit in self.EXITS:
                 yield Fault(f"cases[{position}].exit", f"the exit '{case.exit}' is kept for the rest; rename it")
-            elif times[case.exit] > 1:
-                yield Fault(f"cases[{position}].exit", f"two cases share the exit '{case.exit}'; join them with 'or'")
+            elif times[case.exit] == 2:
+                message = f"an earlier case has the exit '{case.exit}' already; join the two with 'or'"
+                yield Fault(f"cases[{position}].exit", message)
             if scope.type_of(case.when) in ("string", "number"):
                 yield Fault(f"cases[{position}].when", "a case must be true or false; compare the value with something")
 

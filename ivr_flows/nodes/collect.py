@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -21,7 +21,15 @@ Pattern = Annotated[str, Field(pattern=PATTERN, max_length=60)]
 KeyCount = Annotated[int, Field(ge=1, le=40)]
 
 
-@node("collect", exits=("ok", "no_input", "invalid"), takes_time=True)
+@node(
+    "collect",
+    exits={
+        "ok": "the digits are right, and confirmed if that was asked for",
+        "no_input": "no key at the last attempt",
+        "invalid": "the digits of the last attempt didn't fit or were not confirmed",
+    },
+    timed=("no_input",),
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect(Node):
     """Ask for digits; asked again when none come, when they don't fit, or when the caller doesn't confirm them."""
@@ -53,6 +61,12 @@ class Collect(Node):
 
     def writes(self, exit_name: str) -> frozenset[str]:
         return frozenset({self.variable} if exit_name == "ok" else ())
+
+    def longest_ms(self, sounds: Callable[[Iterable[str]], int]) -> int:
+        again = max(sounds(self.no_input_prompts), sounds(self.invalid_prompts))
+        digits_ms = self.timeout_ms + (self.max_digits - 1) * self.interdigit_timeout_ms
+        confirm_ms = (sounds(self.confirm_prompts) + self.timeout_ms) if self.confirm else 0
+        return self.attempts * (sounds(self.prompts) + digits_ms + confirm_ms) + (self.attempts - 1) * again
 
     def faults(self, scope: Scope) -> Iterator[Fault]:
         if self.min_digits > self.max_digits:
@@ -99,6 +113,8 @@ class Collect(Node):
     def _fits(self, digits: str) -> bool:
         if not self.min_digits <= len(digits) <= self.max_digits:
             return False
+        if digits.strip("0123456789*#"):
+            return False  # A to D, which some devices send: nothing here is made for them, not even reading them back
         if self.patterns and not any(matches(pattern, digits) for pattern in self.patterns):
             return False
         return self.check is None or CHECKS[self.check](digits)
@@ -109,7 +125,7 @@ class Collect(Node):
         Asked once more when only a terminator comes: it belongs to the digits, which had reached their full length.
         """
         question = call.media(self.confirm_prompts) or (say.piece("confirm", call.language),)
-        media = (say.piece("entered", call.language), *say.digits(digits, call.language), *question)
+        media = (say.piece("entered", call.language), say.digits(digits, call.language), *question)
         confirmation = do.Collect(media, max_digits=1, timeout_ms=self.timeout_ms, terminators=self.terminators)
         got = yield from gather(confirmation)
         if not got.digits and got.terminator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,19 +10,25 @@ from pydantic import Field
 
 from ivr_flows import instructions as do
 from ivr_flows.call import Call
+from ivr_flows.digits import is_dialable
 from ivr_flows.expressions import Expression
 from ivr_flows.fields import PhoneNumber, Prompts, RingTimeoutS, TrunkId
 from ivr_flows.node import Fault, Node, NodeRun, Scope, ask, node
 from ivr_flows.results import Conversation
 
-_DIALABLE = re.compile(r"\+?[0-9]{2,20}")
 # A number has no phone that could be registered or not: whatever isn't the called party's doing is a failure.
 _EXITS = {"busy": "busy", "no_answer": "no_answer", "rejected": "rejected", "not_ready": "failed", "failed": "failed"}
 
 
 @node(
     "dial",
-    exits=("finished", "busy", "no_answer", "rejected", "failed"),
+    exits={
+        "finished": "they talked, and the called party hung up",
+        "busy": "the number is busy",
+        "no_answer": "nobody answered in time",
+        "rejected": "the called party rejected the call",
+        "failed": "the call couldn't be placed, or what `number_from` gives is no number",
+    },
     kinds=("inbound", "outbound", "callback", "sub"),
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ class Dial(Node):
 
     def run(self, call: Call) -> NodeRun:
         number = self.number if self.number_from is None else call.text(self.number_from)
-        if number is None or not _DIALABLE.fullmatch(number):
+        if number is None or not is_dialable(number):
             return "failed"
         got = yield from ask(
             do.Connect(

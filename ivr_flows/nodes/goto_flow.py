@@ -18,7 +18,7 @@ class NoSuchFlow(Exception):
     """The runtime has no such flow to go on in; the call ends with a flow error."""
 
 
-@node("goto_flow", exits=(), kinds=("inbound", "outbound", "callback", "sub"), ends=True)
+@node("goto_flow", exits={}, kinds=("inbound", "outbound", "callback", "sub"), ends=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GotoFlow(Node):
     """Go on in another flow, for good. The call's attributes go along, the variables don't."""

@@ -27,7 +27,7 @@ Cause = Literal[
 """The causes of ITU-T Q.850 that a flow has a use for, in FreeSWITCH's spelling."""
 
 
-@node("hangup", exits=(), ends=True)
+@node("hangup", exits={}, ends=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hangup(Node):
     """End the call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,7 +15,12 @@ from ivr_flows.fields import Attempts, KeyExits, Prompts, SomePrompts, TimeoutMs
 from ivr_flows.node import Fault, Node, NodeRun, Scope, gather, node
 
 
-@node("menu", exits=("no_input", "invalid"), more_exits=True, takes_time=True)
+@node(
+    "menu",
+    exits={"no_input": "no key at the last attempt", "invalid": "a wrong key at the last attempt"},
+    more_exits={"*one for each key*": "the key was pressed"},
+    timed=("no_input",),
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Menu(Node):
     """Offer a choice by one key; offered again when no key or a wrong one is pressed."""
@@ -32,6 +37,10 @@ class Menu(Node):
 
     def input_exits(self) -> frozenset[str]:
         return frozenset({*self.keys.values(), "invalid"})
+
+    def longest_ms(self, sounds: Callable[[Iterable[str]], int]) -> int:
+        again = max(sounds(self.no_input_prompts), sounds(self.invalid_prompts))
+        return self.attempts * (sounds(self.prompts) + self.timeout_ms) + (self.attempts - 1) * again
 
     def faults(self, scope: Scope) -> Iterator[Fault]:
         for exit_name, times in Counter(self.keys.values()).items():

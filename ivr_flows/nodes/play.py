@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +15,12 @@ from ivr_flows.node import Node, NodeRun, ask, node
 from ivr_flows.results import PlayFailed
 
 
-@node("play", exits=("done", "error"), more_exits=True, takes_time=True)
+@node(
+    "play",
+    exits={"done": "played to the end", "error": "a recording is missing or can't be read"},
+    more_exits={"key": "a stop key was pressed; must be wired if, and only if, there are `stop_keys`"},
+    timed=("done",),
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play(Node):
     """Play prompts; a key may end them."""
@@ -29,6 +35,9 @@ class Play(Node):
 
     def input_exits(self) -> frozenset[str]:
         return frozenset({"key"})
+
+    def longest_ms(self, sounds: Callable[[Iterable[str]], int]) -> int:
+        return sounds(self.prompts)
 
     def run(self, call: Call) -> NodeRun:
         got = yield from ask(do.Play(call.media(self.prompts), self.stop_keys))

@@ -13,7 +13,11 @@ from ivr_flows.node import Node, NodeRun, ask, node
 from ivr_flows.results import Refused
 
 
-@node("record", exits=("next", "error"), kinds=("inbound", "outbound", "callback", "sub"))
+@node(
+    "record",
+    exits={"next": "carried out", "error": "there is no recording, or it can't be started"},
+    kinds=("inbound", "outbound", "callback", "sub"),
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Node):
     """Control the recording of the call (R80)."""

@@ -13,7 +13,14 @@ from ivr_flows.fields import CalendarId
 from ivr_flows.node import Node, NodeRun, ask, node
 
 
-@node("schedule", exits=("open", "closed", "holiday"))
+@node(
+    "schedule",
+    exits={
+        "open": "within the hours",
+        "closed": "outside of them",
+        "holiday": "on a holiday or another day that the calendar excepts",
+    },
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(Node):
     """Go on by what a calendar says of this moment, in the calendar's own time zone."""

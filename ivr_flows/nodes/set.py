@@ -16,7 +16,7 @@ from ivr_flows.fields import AttributeName, VariableName
 from ivr_flows.node import Fault, Node, NodeRun, Scope, ask, node
 
 
-@node("set", exits=("next",))
+@node("set", exits={"next": "always"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set(Node):
     """Set variables of the flow and attributes of the call (R9). All values are taken before any is set."""
@@ -32,8 +32,9 @@ class Set(Node):
     def writes(self, exit_name: str) -> frozenset[str]:
         return frozenset(self.variables)
 
-    def counts(self) -> frozenset[str]:
-        return frozenset(name for name, value in self.variables.items() if _is_step(name, value))
+    def counts(self) -> Mapping[str, int]:
+        steps = {name: _step(name, value) for name, value in self.variables.items()}
+        return {name: step for name, step in steps.items() if step}
 
     def faults(self, scope: Scope) -> Iterator[Fault]:
         if not self.variables and not self.attributes:
@@ -53,9 +54,10 @@ class Set(Node):
         return "next"
 
 
-def _is_step(name: str, value: Expression) -> bool:
-    """Whether this is `name + 1`, `name - 1` or the like."""
+def _step(name: str, value: Expression) -> int:
+    """2 for `name + 2`, -1 for `name - 1`; 0 for everything else."""
     match value.tree:
-        case Binary(op="+" | "-", left=Name(name=read), right=Constant(value=step)):
-            return read == name and isinstance(step, int) and not isinstance(step, bool) and step != 0
-    return False
+        case Binary(op=("+" | "-") as op, left=Name(name=read), right=Constant(value=step)):
+            if read == name and isinstance(step, int) and not isinstance(step, bool):
+                return step if op == "+" else -step
+    return 0

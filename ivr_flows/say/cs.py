@@ -1,30 +1,76 @@
-"""Czech numbers.
+"""Czech, after the rules of the Internet Language Reference Book (Internetová jazyková příručka) of the Academy.
 
-Thousands and millions are declined after their count: tisíc, dva tisíce, pět tisíc; milion, dva miliony, pět milionů.
-After a compound the last word decides, and a final one takes the genitive: dvacet dva tisíce, dvacet jedna milionů. A
-count of one is left out: tisíc, milion. Counting aloud says jedna, dva; before a noun one and two take its gender.
+**Cardinals.** Thousands and millions are declined after their count: tisíc, dva tisíce, pět tisíc; milion, dva miliony,
+pět milionů. After a compound the last word decides, and a final one takes the genitive: dvacet dva tisíce, dvacet jedna
+milionů. A count of one is left out: tisíc, milion. Counting aloud says jedna, dva; before a noun one and two take its
+gender.
+
+**Counted things.** One: nominative singular. Two to four: nominative plural. Five and more: genitive plural. After a
+compound the genitive plural, with jedna and dva as in counting: dvacet jedna hodin, dvacet dva minut; but beyond a
+hundred two to four are as by themselves: sto dvě koruny, sto jedna korun.
+
+**Two rules are at work** where a compound ends in two to four. Within a number its last word decides on tisíc and
+milion: 22 000 is dvacet dva tisíce. What is counted takes the genitive plural: 22 Kč is dvacet dva korun, 22 000 Kč
+dvacet dva tisíce korun.
+
+**Ordinals.** Of a compound, tens and units are ordinal, what stands before is cardinal: sto dvacátý třetí. Only the
+last word is if hundreds or thousands are last: tisíc stý, dvoutisící. Dates take the genitive: dvacátého třetího.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
 
-Gender = Literal["masculine", "feminine", "neuter"]
+from ivr_flows.say.czech_words import HUNDREDS, MONTHS, ORDINAL_PIECES, TENS, UNITS, Form, ordinal_word
+from ivr_flows.say.grammar import Currency, Gender, Noun, Phrases, major_minor, split
 
-LIMIT = 999_999_999
+HOME_CODE = "+420"
 
-_UNITS = (
-    *("nula", "jedna", "dva", "tři", "čtyři", "pět", "šest", "sedm", "osm", "devět"),
-    *("deset", "jedenáct", "dvanáct", "třináct", "čtrnáct"),
-    *("patnáct", "šestnáct", "sedmnáct", "osmnáct", "devatenáct"),
-)
-_TENS = ("dvacet", "třicet", "čtyřicet", "padesát", "šedesát", "sedmdesát", "osmdesát", "devadesát")
-_HUNDREDS = ("sto", "dvě stě", "tři sta", "čtyři sta", "pět set", "šest set", "sedm set", "osm set", "devět set")
 
-PIECES: dict[str, str] = {
-    **{str(value): word for value, word in enumerate(_UNITS)},
-    **{str(20 + 10 * step): word for step, word in enumerate(_TENS)},
-    **{str(100 + 100 * step): word for step, word in enumerate(_HUNDREDS)},
+class _Counted(NamedTuple):
+    """One, two to four, five and more of a thing."""
+
+    gender: Gender
+    one: str
+    few: str
+    many: str
+
+
+_NOUNS: dict[str, _Counted] = {
+    "second": _Counted("feminine", "sekunda", "sekundy", "sekund"),
+    "minute": _Counted("feminine", "minuta", "minuty", "minut"),
+    "hour": _Counted("feminine", "hodina", "hodiny", "hodin"),
+    "day": _Counted("masculine", "den", "dny", "dní"),
+    "call": _Counted("masculine", "hovor", "hovory", "hovorů"),
+    "caller": _Counted("masculine", "volající", "volající", "volajících"),
+    "agent": _Counted("masculine", "operátor", "operátoři", "operátorů"),
+    "message": _Counted("feminine", "zpráva", "zprávy", "zpráv"),
+}
+_COINS = {
+    "crown": _Counted("feminine", "koruna", "koruny", "korun"),
+    "heller": _Counted("masculine", "haléř", "haléře", "haléřů"),
+    "euro": _Counted("neuter", "euro", "eura", "eur"),
+    "dollar": _Counted("masculine", "dolar", "dolary", "dolarů"),
+    "cent": _Counted("masculine", "cent", "centy", "centů"),
+    "pound": _Counted("feminine", "libra", "libry", "liber"),
+    "penny": _Counted("feminine", "pence", "pence", "pencí"),
+}
+_MONEY: dict[Currency, tuple[str, str]] = {
+    "CZK": ("crown", "heller"),
+    "EUR": ("euro", "cent"),
+    "USD": ("dollar", "cent"),
+    "GBP": ("pound", "penny"),
+}
+
+_YOU_ARE, _IN_THE_QUEUE, _SET = "jste", "v pořadí", "set"
+
+PIECES: Mapping[str, str] = {
+    **{str(value): word for value, word in enumerate(UNITS)},
+    **{str(20 + 10 * step): word for step, word in enumerate(TENS)},
+    **{str(100 + 100 * step): word for step, word in enumerate(HUNDREDS)},
     "1-masculine": "jeden",
     "1-neuter": "jedno",
     "2-feminine": "dvě",
@@ -39,28 +85,38 @@ PIECES: dict[str, str] = {
     "hash": "křížek",
     "entered": "Zadali jste",
     "confirm": "Pro potvrzení stiskněte jedničku. Pro nové zadání stiskněte dvojku.",
+    "you-are": _YOU_ARE,
+    "in-the-queue": _IN_THE_QUEUE,
+    "hundred-of-years": _SET,
+    **ORDINAL_PIECES,
+    **{f"month-{number}": month for number, month in enumerate(MONTHS, 1)},
+    **{
+        f"{name}-{form}": word
+        for name, thing in {**_NOUNS, **_COINS}.items()
+        for form, word in (("one", thing.one), ("few", thing.few), ("many", thing.many))
+    },
 }
 """All recorded pieces and what is spoken in them."""
 
-_ONE: dict[Gender | None, str] = {None: "1", "masculine": "1-masculine", "feminine": "1", "neuter": "1-neuter"}
-_TWO: dict[Gender | None, str] = {None: "2", "masculine": "2", "feminine": "2-feminine", "neuter": "2-feminine"}
+_ONE: dict[Gender | None, str] = {None: "jedna", "masculine": "jeden", "feminine": "jedna", "neuter": "jedno"}
+_TWO: dict[Gender | None, str] = {None: "dva", "masculine": "dva", "feminine": "dvě", "neuter": "dvě"}
 
 
-def cardinal(value: int, gender: Gender | None) -> tuple[str, ...]:
-    """The pieces of a number between 0 and `LIMIT`. `gender` is that of the noun that follows, None for counting."""
+def cardinal(value: int, gender: Gender | None) -> Phrases:
+    """Of a number up to `LIMIT`."""
     if value == 0:
-        return ("0",)
+        return (UNITS[0],)
     millions, rest = divmod(value, 1_000_000)
     thousands, units = divmod(rest, 1000)
-    pieces: tuple[str, ...] = ()
+    phrases: Phrases = ()
     if millions:
-        pieces += (*_count(millions), _declined(millions, "million", "million-few", "million-many"))
+        phrases += (*_scale(millions), _declined(millions, "milion", "miliony", "milionů"))
     if thousands:
-        pieces += (*_count(thousands), _declined(thousands, "thousand", "thousand-few", "thousand"))
-    return pieces + _below_thousand(units, gender)
+        phrases += (*_scale(thousands), _declined(thousands, "tisíc", "tisíce", "tisíc"))
+    return phrases + _below_thousand(units, gender)
 
 
-def _count(count: int) -> tuple[str, ...]:
+def _scale(count: int) -> Phrases:
     return () if count == 1 else _below_thousand(count, None)
 
 
@@ -71,16 +127,90 @@ def _declined(count: int, one: str, few: str, many: str) -> str:
     return few if ends_in_few else many
 
 
-def _below_thousand(value: int, gender: Gender | None) -> tuple[str, ...]:
+def _below_thousand(value: int, gender: Gender | None) -> Phrases:
     hundreds, rest = divmod(value, 100)
-    pieces: tuple[str, ...] = (str(hundreds * 100),) if hundreds else ()
+    phrases: Phrases = (HUNDREDS[hundreds - 1],) if hundreds else ()
     if rest >= 20:
-        pieces += (str(rest // 10 * 10),)
+        phrases += (TENS[rest // 10 - 2],)
         rest %= 10
     if rest == 1:
-        pieces += (_ONE[gender],)
-    elif rest == 2:
-        pieces += (_TWO[gender],)
-    elif rest:
-        pieces += (str(rest),)
-    return pieces
+        return (*phrases, _ONE[gender])
+    if rest == 2:
+        return (*phrases, _TWO[gender])
+    return (*phrases, UNITS[rest]) if rest else phrases
+
+
+def ordinal(value: int, gender: Gender) -> Phrases:
+    """Of a number up to `ORDINAL_LIMIT`, in the nominative."""
+    return _ordinal(value, gender)
+
+
+def _ordinal(value: int, form: Form) -> Phrases:
+    below_hundred = value % 100
+    if value == 0 or 0 < below_hundred < 20:
+        last: Phrases = (ordinal_word(below_hundred, form),)
+        before = value - below_hundred
+    elif below_hundred:
+        tens, units = below_hundred // 10 * 10, below_hundred % 10
+        last = (ordinal_word(tens, form), *((ordinal_word(units, form),) if units else ()))
+        before = value - below_hundred
+    elif value % 1000:
+        last = (ordinal_word(value % 1000, form),)
+        before = value - value % 1000
+    else:
+        return (ordinal_word(value, form),)
+    return (*cardinal(before, None), *last) if before else last
+
+
+def count(value: int, noun: Noun) -> Phrases:
+    """Jedna minuta, dvě minuty, pět minut, dvacet dva minut."""
+    return _count(value, _NOUNS[noun])
+
+
+def _count(value: int, thing: _Counted) -> Phrases:
+    if value == 1:
+        return (_ONE[thing.gender], thing.one)
+    if value % 100 in (2, 3, 4):
+        return (*cardinal(value, thing.gender), thing.few)
+    return (*cardinal(value, None), thing.many)
+
+
+def date(day: datetime.date, with_year: bool) -> Phrases:
+    """Dvacátého třetího listopadu dva tisíce dvacet šest."""
+    phrases = (*_ordinal(day.day, "genitive"), MONTHS[day.month - 1])
+    return (*phrases, *_year(day.year)) if with_year else phrases
+
+
+def _year(year: int) -> Phrases:
+    """From 1100 to 1999 by hundreds: devatenáct set osmdesát devět."""
+    if not 1100 <= year < 2000:
+        return cardinal(year, None)
+    hundreds, rest = divmod(year, 100)
+    return (UNITS[hundreds], _SET, *_below_thousand(rest, None))
+
+
+def time(at: datetime.time) -> Phrases:
+    """Čtrnáct hodin třicet minut."""
+    hours = count(at.hour, "hour")
+    return (*hours, *count(at.minute, "minute")) if at.minute else hours
+
+
+def duration(seconds: int) -> Phrases:
+    """Dvě minuty třicet sekund."""
+    return tuple(phrase for number, noun in split(seconds) for phrase in count(number, noun))
+
+
+def money(amount: Decimal, currency: Currency) -> Phrases:
+    """Jedna koruna padesát; dvě koruny pět haléřů, since dvě koruny pět could be fifty."""
+    unit, hundredth = (_COINS[name] for name in _MONEY[currency])
+    whole, rest = major_minor(amount)
+    if rest == 0:
+        return _count(whole, unit)
+    if whole == 0:
+        return _count(rest, hundredth)
+    return (*_count(whole, unit), *(cardinal(rest, None) if rest >= 10 else _count(rest, hundredth)))
+
+
+def position(value: int, gender: Gender) -> Phrases:
+    """Jste třetí v pořadí."""
+    return (_YOU_ARE, *ordinal(value, gender), _IN_THE_QUEUE)

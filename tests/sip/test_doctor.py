@@ -125,7 +125,7 @@ def test_an_engine_that_is_missing(system: System) -> None:
     config = system.stack.config
     engines = config.dialplan.engines
     wanted = with_section(config, "dialplan", engines=(*engines, Address(host="127.0.0.1", port=1)))
-    assert told(list(processes.engines(Subject(wanted))), "2 of 3 engines live").level == "warn"
+    assert told(list(processes.signs_of_life(Subject(wanted))), "2 of 3 engines live").level == "warn"
 
 
 def test_an_api_that_runs_with_other_keys_and_one_that_is_not_there(system: System) -> None:

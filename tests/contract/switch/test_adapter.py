@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import gevent
@@ -25,6 +26,7 @@ from engine.switch.port import (
     Played,
     SwitchLost,
     TimedOut,
+    UnsafeArgument,
 )
 from labswitch.phone import Behaviour, PhoneCall
 from tests.contract.switch.conftest import CALLER, WITHIN_S, Ground, at_once, off
@@ -105,6 +107,25 @@ def test_a_missing_prompt_is_told_at_once(ground: Ground) -> None:
     assert isinstance(channel.play([ground.missing, ground.long], deadline_s=3), NotPlayed)
     assert isinstance(channel.play([ground.short, ground.missing, ground.long], deadline_s=3), NotPlayed)
     assert isinstance(channel.collect([ground.missing], **KEYS), NotPlayed)  # type: ignore[arg-type]
+
+
+@pytest.mark.req("R20")
+def test_keys_are_sent_and_what_follows_waits_for_them(ground: Ground) -> None:
+    caller, channel = ground.call()
+    channel.answer()
+    began = time.monotonic()
+    channel.send_keys("12w#", 100)
+    assert time.monotonic() - began >= 0.8
+    assert channel.play([ground.short]) == Played()
+    assert off(caller.wait_keys, 3, WITHIN_S) == "12#"
+
+
+def test_hostile_keys_are_not_sent(ground: Ground) -> None:
+    _, channel = ground.call()
+    channel.answer()
+    with pytest.raises(UnsafeArgument):
+        channel.send_keys("1@100 ${system(id)}")
+    assert channel.play([ground.short]) == Played()
 
 
 @pytest.mark.req("R20")

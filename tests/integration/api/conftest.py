@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from engine.services.bundle import Services, Settings
 from engine.services.health import Check
 from engine.store.audit import AuditRow, read_audit
 from engine.store.database import Database
+from recordings.prompt_files import PromptDirectory
 from tests.integration.store.databases import database, migrated_url, sql, url
 
 __all__ = ["database", "migrated_url", "sql", "url"]
@@ -77,11 +79,12 @@ class Api:
 
 
 @pytest.fixture
-def api(database: Database) -> Api:
+def api(database: Database, tmp_path: Path) -> Api:
     announced, checks = Announced(), dict[str, Check]()
     services = Services.build(
         database,
         FakeLinks(),
+        PromptDirectory(tmp_path / "prompts"),
         announcer=announced,
         checks={"redis": lambda: checks["redis"](), "storage": lambda: checks["storage"]()},
         settings=Settings(bootstrap_keys=[KEY, "another"]),

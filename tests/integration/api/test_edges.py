@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from engine.services.errors import KeyNotFound, KeyRefused, StorageAway
 from engine.store.calls import CallStore
 from engine.store.database import Database
 from engine.store.recordings import RecordingStore
+from recordings.prompt_files import PromptDirectory
 from tests.integration.api.conftest import KEY, Api, FakeLinks, problem
 from tests.integration.store.samples import journal, record
 
@@ -162,9 +164,11 @@ def test_a_request_has_an_id_that_can_go_into_a_log(api: Api, given: str, kept: 
 
 
 @pytest.mark.req("R124")
-def test_while_the_database_is_away(caplog: pytest.LogCaptureFixture) -> None:
+def test_while_the_database_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = Database("postgresql://user:very-secret@127.0.0.1:1/x")
-    app = create_app(Services.build(database, FakeLinks(), settings=Settings(bootstrap_keys=[KEY])))
+    app = create_app(
+        Services.build(database, FakeLinks(), PromptDirectory(tmp_path), settings=Settings(bootstrap_keys=[KEY]))
+    )
 
     def ask(path: str, key: str) -> TestResponse:
         return app.test_client().get(path, headers={"Authorization": f"Bearer {key}"})
@@ -243,18 +247,22 @@ def listener(redis_url: str) -> Iterator[Any]:
     client.close()
 
 
-def test_a_change_is_announced_once_it_can_be_read(database: Database, redis_url: str, listener: Any) -> None:
+def test_a_change_is_announced_once_it_can_be_read(
+    database: Database, tmp_path: Path, redis_url: str, listener: Any
+) -> None:
     client = redis.Redis.from_url(redis_url)
-    services = Services.build(database, FakeLinks(), announcer=RedisAnnouncer(client))
+    services = Services.build(database, FakeLinks(), PromptDirectory(tmp_path), announcer=RedisAnnouncer(client))
     services.agents.put(agent(), SYSTEM, "a-long-password")
     assert listener.get_message(timeout=5)["data"] == b"2"
     client.close()
 
 
 @pytest.mark.req("R124")
-def test_a_change_holds_although_nobody_can_be_told(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_holds_although_nobody_can_be_told(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     client = redis.Redis(host="127.0.0.1", port=1, retry=FAIL_FAST)
-    services = Services.build(database, FakeLinks(), announcer=RedisAnnouncer(client))
+    services = Services.build(database, FakeLinks(), PromptDirectory(tmp_path), announcer=RedisAnnouncer(client))
     assert services.agents.put(agent(), SYSTEM, "a-long-password")
     assert "not announced" in caplog.text
     client.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,9 @@ def test_upload_activate_roll_back(api: Api, document: dict[str, Any]) -> None:
     first = api.post("/flows", document)
     assert first.status_code == 201
     v1 = first.get_json()["version"]
-    assert first.get_json() == {"flow": "main", "version": v1, "created": True, "findings": []}
+    way = {"ms": 45_000, "path": ["answer", "welcome", "menu", "agent"]}
+    told = {"state": "checked", "findings": [], "longest_to_person": way}
+    assert first.get_json() == {"flow": "main", "version": v1, "created": True, **told}
     assert api.get("/flows/main").get_json()["active_version"] is None, "an upload alone changes nothing for callers"
 
     v2 = api.post("/flows", changed(document)).get_json()["version"]
@@ -35,7 +38,8 @@ def test_upload_activate_roll_back(api: Api, document: dict[str, Any]) -> None:
 
     detail = api.get("/flows/main").get_json()
     assert [each["version"] for each in detail["activations"]] == [v1, v2, v1]
-    assert {each["version"] for each in detail["versions"]} == {v1, v2}
+    assert {each["version"]: each["state"] for each in detail["versions"]} == {v1: "active", v2: "checked"}
+    assert {each["checked_by"] for each in detail["versions"]} == {"bootstrap"}
     assert detail["activations"][0]["activated_at"] == "2026-09-21T14:15:00.000Z"
     assert detail["activations"][0]["activated_by"] == "bootstrap"
     assert [each["id"] for each in api.get("/flows").get_json()["flows"]] == ["main"]
@@ -164,3 +168,79 @@ def test_a_version_whose_agent_is_gone_can_not_be_activated(api: Api, document: 
     found = problem(api.put("/flows/main/active", {"version": version}), 422, "flow_refused")
     assert "alice" in found["findings"][0]["message"]
     assert api.get("/flows/main").get_json()["active_version"] is None
+
+
+@pytest.mark.req("R21")
+def test_a_draft_becomes_checked_and_active(api: Api, document: dict[str, Any]) -> None:
+    document["nodes"]["agent"]["agent"] = "bob"
+    problem(api.post("/flows", document), 422, "flow_refused")
+    draft = api.ask("POST", "/flows?draft=true", json=document)
+    assert draft.status_code == 201
+    version = draft.get_json()["version"]
+    assert (draft.get_json()["state"], draft.get_json()["findings"][0]["code"]) == ("draft", "missing_reference")
+    problem(api.put("/flows/main/active", {"version": version}), 422, "flow_refused")
+    check = f"/flows/main/versions/{version}/check"
+    assert api.post(check, None).get_json()["state"] == "draft"
+
+    api.put("/agents/bob", {"name": "Bob", "sip_password": "a-long-password"})
+    checked = api.post(check, None).get_json()
+    assert (checked["state"], checked["findings"]) == ("checked", [])
+    (kept,) = api.get("/flows/main").get_json()["versions"]
+    assert (kept["state"], kept["checked_by"], kept["findings"]) == ("checked", "bootstrap", [])
+    assert api.put("/flows/main/active", {"version": version}).get_json()["versions"][0]["state"] == "active"
+    assert [row.action for row in api.audit("flow:main")][:2] == ["flow.activate", "flow.check"]
+
+
+@pytest.mark.parametrize("name", ["id", "name", "kind"])
+def test_a_draft_has_at_least_a_name(api: Api, document: dict[str, Any], name: str) -> None:
+    del document[name]
+    found = problem(api.ask("POST", "/flows?draft=true", json=document), 422, "flow_refused")
+    assert name in {finding["field"] for finding in found["findings"]}
+
+
+def test_a_draft_that_can_not_be_stored(api: Api, document: dict[str, Any]) -> None:
+    document["nodes"]["unserved"]["reason"] = "a\0b"
+    found = problem(api.ask("POST", "/flows?draft=true", json=document), 422, "flow_refused")
+    assert [finding["code"] for finding in found["findings"]] == ["bad_text"]
+
+
+@pytest.mark.req("R21")
+def test_the_difference_between_two_versions(api: Api, document: dict[str, Any]) -> None:
+    v1 = api.post("/flows", document).get_json()["version"]
+    api.put("/flows/main/active", {"version": v1})
+    document["nodes"]["menu"]["timeout_ms"] = 9000
+    v2 = api.post("/flows", document).get_json()["version"]
+    found = api.get(f"/flows/main/difference?from=active&to={v2}").get_json()
+    field = {"field": "timeout_ms", "before": 5000, "after": 9000}
+    change = {"what": "changed", "part": "node", "name": "menu", "fields": [field]}
+    assert found == {"flow": "main", "from": v1, "to": v2, "changes": [change]}
+    problem(api.get("/flows/main/difference?from=active"), 422, "invalid_request")
+    problem(api.get("/flows/main/difference?from=active&to=0123456789abcdef"), 404, "flow_version_not_found")
+    problem(api.get("/flows/other/difference?from=active&to=active"), 404, "flow_not_found")
+
+
+@pytest.mark.req("R21")
+def test_flows_that_lead_to_each_other_for_ever(api: Api) -> None:
+    def leading(flow: str, target: str) -> dict[str, Any]:
+        node = {"type": "goto_flow", "flow": target} if target else {"type": "hangup"}
+        envelope = {"schema": "callwright/flow/1", "id": flow, "name": flow, "kind": "inbound", "languages": ["cs"]}
+        return {**envelope, "entry": "go", "nodes": {"go": node}}
+
+    api.post("/flows", leading("day", ""))
+    night = api.post("/flows", leading("night", "day")).get_json()["version"]
+    api.put("/flows/night/active", {"version": night})
+    (found,) = problem(api.post("/flows", leading("day", "night")), 422, "flow_refused")["findings"]
+    assert (found["code"], found["path"]) == ("endless_flows", ["go"])
+    assert "day -> night -> day" in found["message"]
+
+
+@pytest.mark.req("R23")
+def test_sound_files_that_are_missing_are_told(api: Api, document: dict[str, Any], tmp_path: Path) -> None:
+    document["prompts"]["welcome"] = {"cs": "mine/cs.wav", "en": "mine/en.wav"}
+    assert api.post("/flows", document).get_json()["findings"] == [], "no prompts directory is seen from here"
+    (tmp_path / "prompts" / "mine").mkdir(parents=True)
+    (tmp_path / "prompts" / "mine" / "cs.wav").touch()
+    (found,) = api.post("/flows", document).get_json()["findings"]
+    assert (found["severity"], found["code"], found["node"]) == ("warning", "missing_sound", "welcome")
+    assert found["field"] == "prompts.welcome.en"
+    assert found["path"] == ["answer", "welcome"]

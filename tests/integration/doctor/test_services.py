@@ -19,6 +19,7 @@ from callwright.local import valkey
 from callwright.local.s3 import ObjectStorage
 from callwright.local.service import Home
 from engine.config import Config
+from engine.store import migrate
 from engine.store.database import psycopg2_url
 
 Run = Callable[[str], None]
@@ -42,7 +43,7 @@ def of_database(url: str) -> Subject:
 def test_a_database_that_is_well(url: str) -> None:
     whats = [finding.what for finding in database.examine(of_database(url))]
     assert whats[0].startswith("PostgreSQL 18")
-    assert whats[1:] == ["schema 0001", "callwright may read and write"]
+    assert whats[1:] == [f"schema {migrate.head()}", "callwright may read and write"]
     assert faults(database.examine, of_database(url)) == []
 
 
@@ -52,16 +53,17 @@ def test_an_empty_database(empty_url: str) -> None:
 
 
 def test_a_schema_that_is_behind_and_one_that_is_ahead(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.store.migrate.head", lambda: "0002")
+    newest = migrate.head()
+    monkeypatch.setattr("engine.store.migrate.head", lambda: "9998")
     (found,) = faults(database.examine, of_database(url))
-    assert found.what == "the schema is behind: it stands at 0001, this version needs 0002"
+    assert found.what == f"the schema is behind: it stands at {newest}, this version needs 9998"
     assert found.advice == "callwright db upgrade"
     monkeypatch.undo()
     engine = create_engine(psycopg2_url(url), poolclass=pool.NullPool)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     (found,) = faults(database.examine, of_database(url))
-    assert found.what == "the schema is ahead: 9999 is of a newer version than this one (0001)"
+    assert found.what == f"the schema is ahead: 9999 is of a newer version than this one ({newest})"
 
 
 def test_a_wrong_password(url: str) -> None:

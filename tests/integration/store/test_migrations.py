@@ -12,6 +12,7 @@ from sqlalchemy import inspect, text
 from engine.store import migrate
 from engine.store.database import Database
 from engine.store.errors import BadData, SchemaOutdated, StoreUnavailable
+from engine.store.flows import FlowStore
 from engine.store.models import Base
 from engine.store.routing import RoutingStore
 
@@ -33,6 +34,25 @@ def test_each_migration_can_be_taken_back(empty_url: str) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
     database.close()
     migrate.upgrade(empty_url)
+
+
+def test_flows_from_before_there_were_drafts_have_passed(empty_url: str) -> None:
+    database = Database(empty_url)
+    with database.engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO flows VALUES ('main', 'Main', 'inbound', now())"))
+        connection.execute(
+            text(
+                "INSERT INTO flow_versions (flow_id, version, name, kind, definition, layout, findings, uploaded_at, "
+                "uploaded_by) VALUES ('main', 'v1', 'Main', 'inbound', '{}', '{}', '[]', to_timestamp(5), 'jan')"
+            )
+        )
+    migrate.upgrade(empty_url)
+    (version,) = FlowStore(database).versions("main")
+    assert (version.checked_ms, version.checked_by) == (5_000, "jan")
+    database.close()
 
 
 @pytest.mark.req("R124")

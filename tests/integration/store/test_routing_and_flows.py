@@ -24,8 +24,17 @@ def flows(database: Database) -> FlowStore:
     return FlowStore(database)
 
 
-def save(database: Database, version: str = "v1", layout: dict[str, Any] | None = None, at_ms: int = 1_000) -> bool:
-    summary = VersionSummary("main", version, "Hlavní linka", "inbound", ({"code": "deep"},), at_ms, "jan")
+def save(
+    database: Database,
+    version: str = "v1",
+    layout: dict[str, Any] | None = None,
+    at_ms: int = 1_000,
+    *,
+    passed: bool = True,
+) -> bool:
+    checked = (at_ms, "jan") if passed else (None, None)
+    found = ({"code": "deep" if passed else "bad"},)
+    summary = VersionSummary("main", version, "Hlavní linka", "inbound", found, at_ms, "jan", *checked)
     with database.transaction() as session:
         return FlowStore(database).save_version(session, summary, DEFINITION, layout or {})
 
@@ -50,6 +59,17 @@ def test_a_version_that_comes_again_only_brings_its_layout(database: Database, f
     assert flows.definition("main", "v1") == DEFINITION | {"layout": {"a": {"x": 2}}}
     (version,) = flows.versions("main")
     assert (version.uploaded_ms, version.uploaded_by, version.findings) == (1_000, "jan", ({"code": "deep"},))
+
+
+@pytest.mark.req("R21")
+def test_a_draft_is_one_until_it_passes(database: Database, flows: FlowStore) -> None:
+    save(database, passed=False)
+    (draft,) = flows.versions("main")
+    assert (draft.checked_ms, draft.checked_by, draft.findings) == (None, None, ({"code": "bad"},))
+    save(database, at_ms=3_000)
+    save(database, at_ms=9_000, passed=False)
+    (checked,) = flows.versions("main")
+    assert (checked.checked_ms, checked.checked_by, checked.findings) == (3_000, "jan", ({"code": "deep"},))
 
 
 @pytest.mark.req("R21")

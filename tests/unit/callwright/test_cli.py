@@ -18,8 +18,8 @@ from engine.config import ConfigError
 from ivr_flows import library
 
 COMMANDS = {
-    "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "recordings",
-    "requirements", "up",
+    "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "prompt",
+    "recordings", "replay", "requirements", "speech", "up", "voice",
 }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_help_tells_each_command_to_the_end_of_its_first_sentence() -> None:
-    for path in ((), ("flow",), ("dialplan",)):
+    for path in ((), ("bench",), ("dialplan",), ("flow",), ("prompt",), ("voice",)):
         listed = run(*path, "--help")[1].partition("Commands:")[2].partition("Examples:")[0]
         assert listed
         assert "..." not in listed
@@ -101,10 +101,10 @@ def test_flow_check(tmp_path: Path) -> None:
     good.write_text(json.dumps(document), encoding="utf-8")
     document["nodes"]["menu"]["tpye"] = document["nodes"]["menu"].pop("type")
     bad.write_text(json.dumps(document), encoding="utf-8")
-    assert run("flow", "check", str(good)) == (0, f"{good}: ok\n")
+    assert run("flow", "check", str(good)) == (0, f"{good}: ok, a person is reached after 45 s at most\n")
     code, output = run("flow", "check", str(good), str(bad))
     assert code == 1
-    assert f"{good}: ok\n{bad}: error " in output
+    assert f"at most\n{bad}: error " in output
 
 
 def test_flow_schema_is_json() -> None:

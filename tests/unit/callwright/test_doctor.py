@@ -56,7 +56,7 @@ def test_all_is_well_and_short_without_a_configuration(file: Path, capsys: pytes
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("everything needed is here")
     assert [line for line in lines if line and not line.startswith(" ")][:-1] == [
-        *("machine", "configuration", "disk", "ports", "database"),
+        *("machine", "configuration", "disk", "speech", "ports", "database"),
     ]
     assert len(lines) < 40
 

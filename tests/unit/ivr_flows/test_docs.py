@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import ivr_flows
-from ivr_flows.draft import read_node
 from ivr_flows.node import REGISTRY
+from ivr_flows.salvage import read_node
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -21,8 +21,9 @@ from ivr_flows.expressions import (
     text,
     type_of,
 )
+from ivr_flows.expressions.functions import FUNCTIONS
 from ivr_flows.expressions.syntax import MAX_LENGTH
-from ivr_flows.expressions.values import BINARY, FUNCTIONS
+from ivr_flows.expressions.values import BINARY
 
 VALUES: dict[str, Value] = {"word": "Praha", "count": 3, "yes": True, "empty": "", "call.ani": "+420601234567"}
 TYPES: dict[str, Type] = {"word": "string", "count": "number", "yes": "boolean", "empty": "string"}
@@ -72,6 +73,26 @@ def value(source: str) -> Value:
         ("number('-5')", -5),
         ("number(digits(call.ani)) > 0", True),
         ("text(count) == '3'", True),
+        ("count * 4 + 1", 13),
+        ("1 + count * 4", 13),
+        ("(1 + count) * 4", 16),
+        ("7 // 2 * 2", 6),
+        ("7 % 4", 3),
+        ("-7 // 2", -4),
+        ("-7 % 4", 1),
+        ("12 // 5 % 2", 0),
+        ("trim('  a b ')", "a b"),
+        ("left(word, 2) + right(word, 2)", "Prha"),
+        ("right(word, 9)", "Praha"),
+        ("right(word, 0)", ""),
+        ("mid(word, 2, 3)", "rah"),
+        ("replace(call.ani, '+420', '0')", "0601234567"),
+        ("matches(word, '^P.*a$')", True),
+        ("matches(word, 'rah')", True),
+        ("matches(word, '(?i)^PRAHA$')", True),
+        ("matches(call.ani, '^[+]420[67][0-9]{8}$')", True),
+        ("matches(call.ani, '^[0-9]+$')", False),
+        ("count ==\n3", True),
     ],
 )
 def test_values(source: str, expected: Value) -> None:
@@ -101,6 +122,16 @@ def test_values(source: str, expected: Value) -> None:
         ("nobody", ""),
         ("999999999999999 + 999999999999999", NUMBER_LIMIT),
         ("-999999999999999 - 999999999999999", -NUMBER_LIMIT),
+        ("999999999999999 * 999999999999999", NUMBER_LIMIT),
+        ("count // 0", 0),
+        ("count % 0", 0),
+        ("word * 2", 0),
+        ("left(word, -1)", ""),
+        ("right(word, -1)", ""),
+        ("mid(word, 0, 2)", "Pr"),
+        ("mid(word, 9, 2)", ""),
+        ("replace(word, '', 'x')", "Praha"),
+        ("matches(count, '3')", True),
     ],
 )
 def test_what_the_types_forbid_is_defined_all_the_same(source: str, expected: Value) -> None:
@@ -116,7 +147,7 @@ def test_what_the_types_forbid_is_defined_all_the_same(source: str, expected: Va
         ("a = 1", "col 3: '=' isn't known; equality is written '=='"),
         ("a && b", "col 3: '&' isn't known; write 'and', 'or', 'not'"),
         ("!a", "col 1: '!' isn't known; write 'and', 'or', 'not'"),
-        ("a * 2", "col 3: '*' isn't known here"),
+        ("a / 2", "col 3: '/' isn't known; numbers are whole and divided with '//'"),
         ("a.b()", "col 1: the function 'a.b' isn't known; there are len, lower, upper, startswith, "),
         ("eval('1')", "col 1: the function 'eval' isn't known"),
         ("__import__('os')", "col 1: the function '__import__' isn't known"),
@@ -132,12 +163,23 @@ def test_what_the_types_forbid_is_defined_all_the_same(source: str, expected: Va
         ("len()", "col 1: 'len' takes 1 argument, not 0"),
         ("startswith('a')", "col 1: 'startswith' takes 2 arguments, not 1"),
         ("1234567890123456", "col 1: a number has at most 15 digits; write longer ones as text"),
-        ("(" * 21 + "1" + ")" * 21, "col 21: more than 20 levels within each other"),
-        ("not " * 21 + "a", "col 81: more than 20 levels within each other"),
-        ("-" * 21 + "1", "col 21: more than 20 levels within each other"),
+        ("(" * 21 + "1" + ")" * 21, "col 1: more than 20 levels within each other"),
+        ("not " * 21 + "a", "col 1: more than 20 levels within each other"),
+        ("-" * 21 + "1", "col 1: more than 20 levels within each other"),
         ("1" + "+1" * 51, "col 102: more than 50 operators; use 'in [...]' or 'set' nodes"),
         ("1" * 501, "col 501: an expression has at most 500 characters"),
-        ("a\x00", "col 2: '\x00' isn't known here"),
+        ("a\x00", "col 2: a sign that isn't known"),
+        ("a,1:", "col 2: ',' isn't expected here"),
+        ("1 +* 2", "col 4: a value is expected, not '*'"),
+        ("(1 2", "col 4: ')' is missing for '(' at col 1"),
+        ("'a\\d'", "col 1: the text that begins here isn't closed with ', or has a lone \\ in it"),
+        ("len(1" + "+1" * 26 + ") + len(1" + "+1" * 25 + ")", "col 60: more than 50 operators"),
+        ("1 in [" + ", ".join(["1+1"] * 51) + "]", "col 6: more than 50 operators"),
+        ("replace('a', 'b')", "col 1: 'replace' takes 3 arguments, not 2"),
+        ("matches('a', word)", "col 14: the pattern of 'matches' must be written out as text"),
+        ("matches(word, '(')", "col 15: the pattern can't be read: missing ): ("),
+        ("matches(word, '(?=a)')", "col 15: the pattern can't be read: invalid perl operator: (?="),
+        ("matches(word, '((a{99}){99}){99}')", "col 15: the pattern can't be read: invalid repetition size: {99}"),
     ],
 )
 def test_mistakes_are_told_with_their_column(source: str, message: str) -> None:
@@ -158,6 +200,9 @@ def test_mistakes_are_told_with_their_column(source: str, message: str) -> None:
         ("call.attributes.anything", "string"),
         ("'a' in word", "boolean"),
         ("digits(count)", "string"),
+        ("count * 2 // 3 % 4", "number"),
+        ("left(word, count)", "string"),
+        ("matches(word, 'a')", "boolean"),
     ],
 )
 def test_types(source: str, expected: Type) -> None:
@@ -176,6 +221,9 @@ def test_types(source: str, expected: Type) -> None:
         ("word in ['a', 1]", "col 15: text is looked for, but this is a number"),
         ("lower(1)", "col 7: 'lower' works on text, not on a number"),
         ("['a'] == 'a'", "col 1: a list is allowed only to the right of 'in'"),
+        ("word * 2", "col 6: '*' can't be used on text and a number"),
+        ("left(word, word)", "col 12: 'left' works on a number, not on text"),
+        ("matches(count, 'a')", "col 9: 'matches' works on text, not on a number"),
         ("len", "col 1: 'len' is a function and needs brackets: len(…)"),
     ],
 )
@@ -203,7 +251,7 @@ _ATOM = st.sampled_from(["1", "0", "'a'", "''", "true", "word", "count", "yes", 
 
 
 def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operator = st.sampled_from(["+", "-", "==", "!=", "<", ">=", "in", "not in", "and", "or"])
+    operator = st.sampled_from(["+", "-", "*", "//", "%", "==", "!=", "<", ">=", "in", "not in", "and", "or"])
     return st.one_of(
         st.tuples(inner, operator, inner).map(lambda parts: f"({' '.join(parts)})"),
         inner.map(lambda part: f"not {part}"),
@@ -213,6 +261,9 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ),
         st.tuples(inner, inner).map(lambda p: f"startswith({p[0]}, {p[1]})"),
         st.tuples(inner, inner, inner).map(lambda p: f"({p[0]} in [{p[1]}, {p[2]}])"),
+        st.tuples(inner, inner, inner).map(lambda p: f"replace({p[0]}, {p[1]}, {p[2]})"),
+        st.tuples(inner, inner, inner).map(lambda p: f"mid({p[0]}, {p[1]}, {p[2]})"),
+        st.tuples(inner, st.sampled_from(["a+", "^[0-9]*$", "(a|b)*c"])).map(lambda p: f"matches({p[0]}, '{p[1]}')"),
     )
 
 
@@ -239,7 +290,7 @@ def test_what_can_be_read_gives_a_bounded_value(source: str, values: dict[str, V
 
 
 @settings(max_examples=300, deadline=1000)
-@given(st.one_of(st.text(max_size=60), st.text("()[]'\"+-<>=!., \\ndortifalse019_", max_size=80)))
+@given(st.one_of(st.text(max_size=60), st.text("()[]'\"+-*/%<>=!., \\ndortifalse019_", max_size=80)))
 def test_whatever_is_typed_is_read_or_refused_with_a_column(source: str) -> None:
     col = 1
     try:
@@ -253,8 +304,8 @@ def test_whatever_is_typed_is_read_or_refused_with_a_column(source: str) -> None
 @given(_ANY_VALUE, _ANY_VALUE)
 def test_every_operation_is_defined_for_all_values(left: Value, right: Value) -> None:
     results: list[Any] = [operation(left, right) for operation in BINARY.values()]
-    for name, function in FUNCTIONS.items():
-        results.append(function(left, right) if name in ("startswith", "endswith") else function(left))
+    for function in FUNCTIONS.values():
+        results.append(function.run(*[left, right, left][: len(function.parameters)]))
     for result in results:
         assert isinstance(result, str | int | bool)
         assert len(text(result)) <= TEXT_LENGTH
@@ -269,3 +320,49 @@ def test_the_longest_text_takes_no_time(sign: str) -> None:
         with pytest.raises(ExpressionError):
             Expression.parse(source)
     assert time.perf_counter() - before < 1
+
+
+@pytest.mark.req("R21")
+def test_the_place_is_shown_below_the_message() -> None:
+    source = "tries > 3 and\n  problem = 'x'"
+    with pytest.raises(ExpressionError) as caught:
+        Expression.parse(source)
+    assert caught.value.pointed(source).splitlines() == [
+        "line 2, col 11: '=' isn't known; equality is written '=='",
+        "      problem = 'x'",
+        "              ^",
+    ]
+
+
+def test_only_the_surroundings_of_a_place_far_to_the_right_are_shown() -> None:
+    source = "1" + " + 1" * 40 + " +"
+    with pytest.raises(ExpressionError) as caught:
+        Expression.parse(source)
+    _, shown, caret = caught.value.pointed(source).splitlines()
+    assert len(shown) < 130
+    assert caret.index("^") == len(shown)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "matches(text, '(a+)+$')",
+        "matches(text, '(a|a)*b')",
+        "matches(text, '^(([a-z])+.)+[A-Z]([a-z])+$')",
+        "matches(text, '" + "a?" * 50 + "a" * 50 + "')",
+        "replace(replace(replace(text, 'a', text), 'a', text), 'a', text) == ''",
+        "len(" + " + ".join(["text"] * 50) + ") > 0",
+        "upper(lower(upper(lower(text + text + text)))) in text",
+    ],
+)
+def test_an_expression_that_would_explode_is_quick(source: str) -> None:
+    expression = Expression.parse(source.replace("text", "words"))
+    before = time.perf_counter()
+    expression.evaluate({"words": "a" * TEXT_LENGTH}.get)
+    assert time.perf_counter() - before < 0.1
+
+
+def test_half_of_a_surrogate_pair_matches_nothing_and_breaks_nothing() -> None:
+    assert Expression.parse("matches(word, '^a$')").evaluate({"word": "\ud800"}.get) is False
+    with pytest.raises(ExpressionError, match="surrogate"):
+        Expression.parse("matches(word, '\ud800')")

@@ -48,6 +48,11 @@ def test_broken_flow_is_reported_in_these_words(file: Path) -> None:
     holds(file)
 
 
+def test_nothing_else_is_here() -> None:
+    """`python -m ivr_flows.golden tests/golden` plays everything in it."""
+    assert {place.name for place in GOLDEN.iterdir()} == {"nodes", "flows", "broken"}
+
+
 def test_every_finding_has_a_fixture() -> None:
     """The codes that uploads are told are listed here; each has at least one broken flow."""
     seen = {
@@ -58,6 +63,8 @@ def test_every_finding_has_a_fixture() -> None:
     assert seen == {
         *("bad_json", "bad_value", "bad_path", "bad_expression", "bad_node"),
         *("missing_field", "unknown_field", "wrong_type", "unknown_type", "wrong_kind"),
+        *("newer_format", "missing_feature", "endless_flows", "missing_sound", "not_checked"),
+        *("step_limit", "time_limit"),
         *("unknown_entry", "unknown_exit", "missing_exit", "unknown_target", "unreachable", "no_end", "endless_cycle"),
         *("undefined_prompt", "missing_prompt", "no_speech", "unused_prompt", "unused_language"),
         *("undeclared_variable", "unset_variable", "unused_variable", "missing_reference", "menu_depth"),

@@ -13,19 +13,44 @@ from ivr_flows.call import Call
 from ivr_flows.flow import Limits
 from ivr_flows.instructions import Step
 from ivr_flows.node import ANSWERS, NextFlow, NodeRun, ask
-from ivr_flows.program import FlowOutcome, run
+from ivr_flows.program import SILENT_NODES, FlowOutcome, run
 from ivr_flows.results import (
     CalendarState,
     Collected,
+    ConferenceLeft,
     Conversation,
     Done,
     FlowEntered,
     NotConnected,
     Played,
+    QueueLeft,
     Refused,
     Result,
 )
 from tests.unit.ivr_flows.programs import CALL, Source, end, failed, flow_of, send, start, throw
+
+FIELDS: dict[type, tuple[Any, ...]] = {
+    do.Play: ((),),
+    do.Collect: ((),),
+    do.SetAttributes: ({},),
+    do.CheckCalendar: ("c",),
+    do.Connect: (do.AgentTarget("a"),),
+    do.Record: ("start",),
+    do.EnterFlow: ("f",),
+    do.SendKeys: ("1",),
+    do.HttpRequest: ("GET", "https://example.com"),
+    do.FindContact: ("number", "1"),
+    do.CheckNotice: ("general", "cs"),
+    do.ReadQueue: ("q",),
+    do.Enqueue: ("q",),
+    do.RequestCallback: ("q", "1"),
+    do.RecordMessage: ("m",),
+    do.SendSms: ("1", "x"),
+    do.Emit: ("e",),
+    do.DetectAnswer: (1000,),
+    do.JoinConference: ("r",),
+}
+"""What an instruction can't be made without."""
 
 
 class TestFaults:
@@ -76,16 +101,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("instruction", list(ANSWERS))
     def test_a_result_of_the_wrong_kind(self, instruction: type) -> None:
-        fields: dict[type, tuple[Any, ...]] = {
-            do.Play: ((),),
-            do.Collect: ((),),
-            do.SetAttributes: ({},),
-            do.CheckCalendar: ("c",),
-            do.Connect: (do.AgentTarget("a"),),
-            do.Record: ("start",),
-            do.EnterFlow: ("f",),
-        }
-        made: Any = instruction(*fields.get(instruction, ()))
+        made: Any = instruction(*FIELDS.get(instruction, ()))
 
         def script(call: Call) -> NodeRun:
             yield from ask(made)
@@ -164,6 +180,17 @@ class TestLimits:
         failed(step, "step_limit")
         assert len(step.entered) == 50
 
+    def test_the_runtime_has_its_turn_between_many_silent_nodes(self) -> None:
+        def script(call: Call) -> NodeRun:
+            yield from ()
+            return "again"
+
+        program = start(flow_of(script, limits=Limits(max_steps=2 * SILENT_NODES + 5)))
+        steps = [next(program), send(program, Done()), send(program, Done())]
+        assert [step.instruction for step in steps[:2]] == [do.SetAttributes({}), do.SetAttributes({})]
+        assert [len(step.entered) for step in steps] == [SILENT_NODES, SILENT_NODES, 5]
+        failed(steps[2], "step_limit")
+
     @pytest.mark.req("R20")
     def test_flows_that_lead_to_each_other_are_counted_together(self) -> None:
         def to(other: str) -> Callable[[Call], NodeRun]:
@@ -188,6 +215,39 @@ class TestLimits:
         send(program, Conversation(talk_ms=100_000), at_ms=104_000)
         send(program, Conversation(talk_ms=50_000), at_ms=160_000)
         failed(send(program, NotConnected("busy", "USER_BUSY"), at_ms=160_001), "time_limit")
+
+    @pytest.mark.parametrize(
+        ("instruction", "result"),
+        [
+            (do.Enqueue("sales"), QueueLeft("timeout", waited_ms=100_000)),
+            (do.JoinConference("crisis"), ConferenceLeft(100_000)),
+        ],
+    )
+    def test_waiting_in_a_queue_and_a_conference_do_not_count_either(
+        self, instruction: do.Instruction, result: Result
+    ) -> None:
+        def script(call: Call) -> NodeRun:
+            yield instruction
+            return "again"
+
+        program = start(flow_of(script, limits=Limits(max_seconds=10)))
+        next(program)
+        assert send(program, result, at_ms=110_000).instruction == instruction
+        failed(send(program, result, at_ms=220_001), "time_limit")
+
+    def test_passes_are_counted_for_each_node_and_each_entry_of_a_flow(self) -> None:
+        seen: list[int] = []
+
+        def script(call: Call) -> NodeRun:
+            seen.append(call.passes)
+            yield do.Answer()
+            return "again" if call.passes < 3 else NextFlow("f", "v1")
+
+        program = start(flow_of(script))
+        next(program)
+        for _ in range(4):
+            send(program, Done())
+        assert seen == [1, 2, 3, 1, 2]
 
 
 class TestLanguageAndFacts:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import ivr_flows.nodes
+from ivr_flows import pages
 from ivr_flows.call import Call
 from ivr_flows.node import REGISTRY, Node, NodeRun, node
 from ivr_flows.schema import flow_schema
@@ -36,30 +37,53 @@ def test_one_file_for_each_type() -> None:
 
 @pytest.mark.req("R20")
 def test_the_node_types_and_their_exits() -> None:
-    assert {name: (REGISTRY[name].EXITS, REGISTRY[name].MORE_EXITS) for name in TYPES} == {
-        "agent": (("finished", "busy", "no_answer", "not_ready"), False),
-        "answer": (("next",), False),
-        "branch": (("default",), True),
-        "collect": (("ok", "no_input", "invalid"), False),
-        "dial": (("finished", "busy", "no_answer", "rejected", "failed"), False),
-        "goto_flow": ((), False),
-        "hangup": ((), False),
-        "menu": (("no_input", "invalid"), True),
-        "play": (("done", "error"), True),
-        "record": (("next", "error"), False),
-        "say": (("done", "error"), False),
-        "schedule": (("open", "closed", "holiday"), False),
-        "set": (("next",), False),
+    found = {name: (*cls.EXITS, *["…"] * cls.MORE_EXITS) for name, cls in REGISTRY.items()}
+    assert found == {
+        "agent": ("finished", "busy", "no_answer", "not_ready"),
+        "amd": ("human", "machine", "fax", "unsure"),
+        "answer": ("next",),
+        "branch": ("default", "…"),
+        "call_flow": ("returned", "error"),
+        "callback": ("accepted", "declined", "duplicate", "closed"),
+        "collect": ("ok", "no_input", "invalid"),
+        "conference": ("left", "error"),
+        "counter": ("again", "exhausted"),
+        "dial": ("finished", "busy", "no_answer", "rejected", "failed"),
+        "emit": ("next", "error"),
+        "goto_flow": (),
+        "hangup": (),
+        "http": ("ok", "refused", "timeout", "error"),
+        "language": ("next",),
+        "lookup": ("one", "many", "none", "error"),
+        "menu": ("no_input", "invalid", "…"),
+        "notice": ("active", "inactive"),
+        "play": ("done", "error", "…"),
+        "queue": ("finished", "timeout", "no_agents", "full", "closed", "…"),
+        "queue_stats": ("default", "…"),
+        "record": ("next", "error"),
+        "return_flow": (),
+        "say": ("done", "error"),
+        "schedule": ("open", "closed", "holiday"),
+        "send_dtmf": ("next",),
+        "set": ("next",),
+        "sms": ("next", "error"),
+        "split": ("…",),
+        "survey": ("done", "partial", "no_input"),
+        "tts": ("done", "error"),
+        "voicemail": ("saved", "too_short", "error"),
+        "wait": ("done", "…"),
     }
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_every_exit_has_a_golden_case(name: str) -> None:
+    cls = REGISTRY[name]
     taken = {case.get("exit") for case in golden_cases(name)}
+    taken |= {"returned" for case in golden_cases(name) if "sub_flow" in case}
     assert taken, "no golden cases"
-    assert set(REGISTRY[name].EXITS) <= taken
-    if REGISTRY[name].MORE_EXITS:
-        assert taken - {None, *REGISTRY[name].EXITS}
+    assert {exit_name for exit_name in cls.MEANINGS if not exit_name.startswith("*")} <= taken
+    if cls.MORE_EXITS:
+        assert taken - {None, *cls.EXITS}
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -73,6 +97,19 @@ def test_the_schema_describes_every_field(name: str) -> None:
     described = flow_schema()["$defs"][f"node.{name}"]["properties"]
     assert set(described) == {"type", "exits", *(each.name for each in fields(REGISTRY[name]))}  # type: ignore[arg-type]
     assert all("description" in each or "const" in each for each in described.values())
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_reference_page_is_current(name: str) -> None:
+    assert pages.page(REGISTRY[name], page(name)) == page(name), "run python -m ivr_flows.pages"
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_when_each_exit_is_taken_is_said(name: str) -> None:
+    cls = REGISTRY[name]
+    assert set(cls.EXITS) <= set(cls.MEANINGS)
+    assert bool(set(cls.MEANINGS) - set(cls.EXITS)) == cls.MORE_EXITS
+    assert all(cls.MEANINGS.values())
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -104,9 +141,9 @@ def test_a_node_stays_short(name: str) -> None:
 class TestContract:
     def test_a_type_is_entered_once(self) -> None:
         registry: dict[str, type[Node]] = {}
-        node("beep", exits=("next",), registry=registry)(Beep)
+        node("beep", exits={"next": "always"}, registry=registry)(Beep)
         with pytest.raises(TypeError, match="exists already"):
-            node("beep", exits=("next",), registry=registry)(Beep)
+            node("beep", exits={"next": "always"}, registry=registry)(Beep)
 
     def test_it_must_be_a_frozen_dataclass(self) -> None:
         @dataclass
@@ -117,7 +154,7 @@ class TestContract:
                 raise NotImplementedError
 
         with pytest.raises(TypeError, match="frozen dataclass"):
-            node("soft", exits=(), registry={})(Soft)
+            node("soft", exits={}, registry={})(Soft)
 
     def test_it_must_run(self) -> None:
         @dataclass(frozen=True)
@@ -125,7 +162,7 @@ class TestContract:
             """Does nothing."""
 
         with pytest.raises(TypeError, match="has no run"):
-            node("idle", exits=(), registry={})(Idle)
+            node("idle", exits={}, registry={})(Idle)
 
     def test_it_must_say_what_it_is_for(self) -> None:
         @dataclass(frozen=True)
@@ -134,7 +171,7 @@ class TestContract:
                 raise NotImplementedError
 
         with pytest.raises(TypeError, match="no docstring"):
-            node("silent", exits=(), registry={})(Silent)
+            node("silent", exits={}, registry={})(Silent)
 
     def test_its_fields_must_not_hide_the_envelope(self) -> None:
         @dataclass(frozen=True)
@@ -147,7 +184,7 @@ class TestContract:
                 raise NotImplementedError
 
         with pytest.raises(TypeError, match="the envelope's"):
-            node("odd", exits=(), registry={})(Odd)
+            node("odd", exits={}, registry={})(Odd)
 
 
 @dataclass(frozen=True)

@@ -46,3 +46,22 @@ def samples_of(path: Path) -> Samples:
     """All samples of a file."""
     found: Samples = soundfile.read(path, dtype="int16", always_2d=True)[0]
     return found
+
+
+def tone(rate: int, *tones: int, seconds: float = 1.0, loudness: float = 0.4) -> np.ndarray:
+    """Sines of these frequencies in Hz, each as loud as given against full scale."""
+    times = np.arange(int(rate * seconds)) / rate
+    return np.asarray(sum(loudness * np.sin(2 * np.pi * each * times) for each in tones))
+
+
+def speech(seed: int, seconds: float = 3.0, loudness: float = 0.1) -> np.ndarray:
+    """Noise that comes and goes like syllables, with peaks as high above its level as those of speech."""
+    noise = np.random.default_rng(seed).laplace(size=int(8000 * seconds))
+    return np.asarray(loudness * noise * np.abs(np.sin(np.arange(len(noise)) / 900)) ** 2)
+
+
+def file(samples: np.ndarray, rate: int, kind: str = "WAV") -> bytes:
+    """The sound as a file of that kind."""
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate, format=kind)
+    return out.getvalue()

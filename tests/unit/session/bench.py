@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent import event
 
 from engine.cdr.outbox import CallOutbox
 from engine.cdr.record import build
@@ -15,17 +16,19 @@ from engine.domain.call import CallRecord
 from engine.domain.journal import Entry, Event, decode, encode
 from engine.domain.recording import RecordingRow
 from engine.domain.routing import AgentEntry, NumberRoute, RoutingSnapshot, TrunkEntry
+from engine.domain.web import RequestFailed, WebAnswer, WebRequest
 from engine.session.admission import Admission
 from engine.session.calendars import Calendars
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
+from engine.session.http_request import HttpRequests
 from engine.session.janitor import Janitor
 from engine.session.media import MediaPaths
 from engine.session.recorder import Recorder
 from engine.session.register import Register
 from engine.session.routing import FlowNotFound
 from engine.session.session import Session, SessionServices
-from ivr_flows.flow import Flow, Wired
+from ivr_flows.flow import Flow, Variable, Wired
 from ivr_flows.instructions import PromptFile
 from ivr_flows.node import Node
 from tests.unit.session.fake_switch import FakeChannel, FakeControl, channel_info
@@ -50,6 +53,34 @@ class CountingIds:
     def new(self) -> str:
         self.n += 1
         return f"id-{self.n}"
+
+
+@dataclass
+class FakeWeb:
+    """Answers requests in turn; without an answer left a request hangs."""
+
+    answers: list[WebAnswer | RequestFailed] = field(default_factory=list)
+    asked: list[WebRequest] = field(default_factory=list)
+    before: Callable[[], Any] = lambda: None
+    """Waits for what is to happen before an answer comes."""
+
+    def __post_init__(self) -> None:
+        self.hanging: event.AsyncResult = event.AsyncResult()
+        self.given_up = event.Event()
+
+    def fetch(self, request: WebRequest) -> WebAnswer:
+        self.asked.append(request)
+        self.before()
+        if not self.answers:
+            self.hanging.set(request)
+            try:
+                event.Event().wait()
+            finally:
+                self.given_up.set()
+        answer = self.answers.pop(0)
+        if isinstance(answer, RequestFailed):
+            raise answer
+        return answer
 
 
 @dataclass
@@ -92,17 +123,24 @@ class MemoryJournal:
         return free
 
 
-def flow(nodes: Mapping[str, tuple[Node, Mapping[str, str]]], flow_id: str = "main", version: str = "v1") -> Flow:
+def flow(
+    nodes: Mapping[str, tuple[Node, Mapping[str, str]]],
+    flow_id: str = "main",
+    version: str = "v1",
+    variables: Mapping[str, Variable] | None = None,
+    kind: str = "inbound",
+) -> Flow:
     """A flow of node objects; its prompts `a` … `e` are the files `a.wav` … `e.wav`."""
     return Flow(
         id=flow_id,
         version=version,
         name=flow_id,
-        kind="inbound",
+        kind=kind,
         languages=("cs",),
         entry=next(iter(nodes)),
         nodes={name: Wired(node, exits) for name, (node, exits) in nodes.items()},
         prompts={name: {"cs": PromptFile(f"{name}.wav")} for name in "abcde"},
+        variables=variables or {},
     )
 
 
@@ -114,6 +152,7 @@ class Bench:
         self.ids = CountingIds()
         self.journal = MemoryJournal()
         self.control = FakeControl()
+        self.web = FakeWeb()
         self.spooled: list[tuple[str, str]] = []
         self.announced: list[RecordingRow] = []
         self.register = Register()
@@ -143,6 +182,7 @@ class Bench:
             routing=lambda version: self.snapshot,
             calendars=Calendars(),
             recorder=recorder,
+            http=HttpRequests(self.web, media),
             conversations=Conversations(
                 control=lambda switch: self.control,
                 clock=self.clock,

@@ -153,6 +153,9 @@ class FakeChannel:
     def stop_playing(self) -> None:
         self._do("stop_playing")
 
+    def send_keys(self, keys: str, key_ms: int = 100, deadline_s: float = 90) -> None:
+        self._do("send_keys", keys)
+
     def set_variables(self, variables: Mapping[str, str]) -> None:
         self.variables.update(variables)
 

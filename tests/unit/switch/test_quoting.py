@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, Callable[[str], str]] = {
     "uuid": quoting.uuid,
     "cause": quoting.cause,
     "keys": quoting.keys,
+    "sent_keys": lambda text: quoting.sent_keys(text, 100),
     "recording": quoting.recording,
     "media": quoting.media,
     "variable_name": quoting.variable_name,
@@ -256,6 +257,13 @@ def test_assignments_are_plain_where_they_can_be() -> None:
 def test_the_switch_takes_so_many_at_once(count: int) -> None:
     with pytest.raises(UnsafeArgument):
         quoting.assignments({f"a{number}": "1" for number in range(count)})
+
+
+def test_keys_to_send() -> None:
+    assert quoting.sent_keys("12w#*AW", 200) == "12w#*AW@200"
+    for text, key_ms in (("", 100), ("1" * 65, 100), ("1@2", 100), ("x", 100), ("1", 49), ("1", 1001)):
+        with pytest.raises(UnsafeArgument):
+            quoting.sent_keys(text, key_ms)
 
 
 def test_names_to_display() -> None:
