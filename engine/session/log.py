@@ -38,7 +38,8 @@ class CallLog:
 
     def send_again(self) -> None:
         """Hand all entries to the writer once more: the store has lost them."""
-        self._journal.hold(self.call_id)
+        if not self.ended:  # a hold that came after the close would never be taken back
+            self._journal.hold(self.call_id)
         for entry in self.entries:
             self._journal.append(self.call_id, entry)
 

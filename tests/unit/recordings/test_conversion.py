@@ -111,6 +111,7 @@ def test_an_upload_that_hangs_is_stopped_and_meanwhile_nobody_waits_for_good(
             convert(WAV, limits=Limits(turn_s=0.1))
         with pytest.raises(ConversionFailed, match="longer than 6 s to convert"):
             hanging.result()
+    assert select.select([alive], [], [], 10)[0]
     assert os.read(alive, 2) == b""  # nobody has it open any more: ffmpeg is gone as well
     os.close(alive)
     assert list(scratch.iterdir()) == []
