@@ -55,9 +55,12 @@ class Set(Node):
 
 
 def _step(name: str, value: Expression) -> int:
-    """2 for `name + 2`, -1 for `name - 1`; 0 for everything else."""
+    """2 for `name + 2` and `2 + name`, -1 for `name - 1`; 0 for everything else."""
     match value.tree:
         case Binary(op=("+" | "-") as op, left=Name(name=read), right=Constant(value=step)):
             if read == name and isinstance(step, int) and not isinstance(step, bool):
                 return step if op == "+" else -step
+        case Binary(op="+", left=Constant(value=step), right=Name(name=read)):
+            if read == name and isinstance(step, int) and not isinstance(step, bool):
+                return step
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from ivr_flows.findings import MOST_FINDINGS, Finding, error
 from ivr_flows.verify.graph import Graph, Way, way
@@ -34,9 +35,18 @@ def _finding(study: Study, found: Unproved, shown: bool) -> Finding:
     if not found.certain:
         reason = f"the rounds here are too tangled to prove that a call gets out without {without}"
     mend = "lead one of the exits out, or bound the rounds with a counter"
+    by = ""
     if waits:
-        mend = "put a wait into the rounds, lead one of the exits out, or bound the rounds with a counter"
-    return error("endless_cycle", cycle[0], None, f"{reason}: {' -> '.join(cycle)}; {mend}", path)
+        mend = f"put a wait into the rounds, {mend}"
+        by = f" (exits that take no time: {', '.join(_exits(found.part, cycle))})"
+    if any(study.draft.nodes[name].type == "set" for name in cycle):
+        mend += "; a variable is one if each round adds the same constant and it is compared with a constant by < or >="
+    return error("endless_cycle", cycle[0], None, f"{reason}: {' -> '.join(cycle)}{by}; {mend}", path)
+
+
+def _exits(part: Graph, cycle: Way) -> list[str]:
+    steps = set(pairwise(cycle))
+    return sorted({f"'{edge.exit}'" for name in cycle for edge in part.out(name) if (name, edge.target) in steps})
 
 
 def _example(study: Study, part: Graph) -> tuple[Way, Way]:

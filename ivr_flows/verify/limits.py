@@ -31,7 +31,7 @@ def exceeded(study: Study, silent: Rounds) -> Iterator[Finding]:
         yield _too_many(study, silent, int(most))
     if waits:
         return
-    seconds = int(_longest(study, silent, lambda name: node_ms(study, name))) // 1000
+    seconds = int(_longest(study, silent, lambda name: _takes_ms(study, name))) // 1000
     if seconds > limits.max_seconds:
         message = (
             f"without a key being pressed a call may take up to {seconds:,} s, and is ended after max_seconds, which "
@@ -46,6 +46,11 @@ def _longest(study: Study, silent: Rounds, weight: Weight) -> float:
     kept = set(silent.graph.edges)
     led = {edge.target for name in study.before for edge in study.graph.out(name) if edge not in kept}
     return max(ways[name] for name in {study.start, *led} if name in ways)
+
+
+def _takes_ms(study: Study, name: str) -> int:
+    """What a node takes of the call's time at most: ringing counts, waiting in a queue and talking do not."""
+    return node_ms(study, name) + 1000 * int(getattr(study.draft.nodes[name].node, "ring_timeout_s", 0))
 
 
 def _nearest_end(study: Study) -> tuple[str, int] | None:

@@ -27,6 +27,18 @@ class TestCycles:
         nodes = {"play": play("count"), "count": COUNT, "enough": ENOUGH, "bye": BYE}
         assert codes(flow(nodes, variables=ROUNDS)) == []
 
+    @pytest.mark.parametrize("step", ["rounds + 1", "1 + rounds", "rounds + 2"])
+    def test_however_the_step_is_written(self, step: str) -> None:
+        count = {**COUNT, "variables": {"rounds": step}}
+        assert (
+            codes(flow({"play": play("count"), "count": count, "enough": ENOUGH, "bye": BYE}, variables=ROUNDS)) == []
+        )
+
+    def test_what_may_go_wrong_in_a_waiting_flow_is_named(self) -> None:
+        nodes = {"play": {**play("play"), "exits": {"done": "play", "error": "play"}}}
+        (finding,) = ivr_flows.check(flow(nodes, kind="queue_wait"))
+        assert "play -> play (exits that take no time: 'error')" in finding.message
+
     def test_a_way_round_the_counter(self) -> None:
         shortcut = {"type": "play", "prompts": ["p"], "exits": {"done": "count", "error": "play"}}
         nodes = {"play": shortcut, "count": COUNT, "enough": ENOUGH, "bye": BYE}
@@ -122,6 +134,12 @@ class TestLimits:
     def test_more_time_than_max_seconds_is_a_warning(self) -> None:
         assert self.found(5, max_seconds=25) == []
         assert self.found(5, max_seconds=24) == [("warning", "time_limit", None)]
+
+    def test_ringing_is_time_too(self) -> None:
+        exits = dict.fromkeys(("finished", "busy", "no_answer", "not_ready"), "bye")
+        nodes = {"agent": {"type": "agent", "agent": "alice", "ring_timeout_s": 60, "exits": exits}, "bye": BYE}
+        assert codes(flow(nodes, prompts={}, limits={"max_seconds": 60})) == []
+        assert codes(flow(nodes, prompts={}, limits={"max_seconds": 59})) == ["time_limit"]
 
     def test_time_counts_from_where_a_key_has_led(self) -> None:
         menu = {"type": "menu", "prompts": ["p"], "keys": {"1": "on"}, "attempts": 1}
