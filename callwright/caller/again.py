@@ -20,8 +20,8 @@ from engine.domain.journal import (
     ResultCame,
     Started,
 )
+from engine.session.facts import call_data
 from ivr_flows import codec
-from ivr_flows.call import CallData
 from ivr_flows.flow import Flow
 from ivr_flows.instructions import NodeEntered, Step
 from ivr_flows.program import FlowOutcome, run
@@ -152,16 +152,7 @@ def first_difference(recorded: Recorded, flows: Versions) -> Difference | None:
     The versions of flows don't count, only what they do. Raises JournalUnusable.
     """
     facts = recorded.facts
-    data = CallData(
-        did=facts.did,
-        ani=facts.ani,
-        anonymous=facts.anonymous,
-        caller_name=facts.caller_name,
-        language=facts.language,
-        started_ms=facts.started_ms,
-        call_id=facts.call_id,
-    )
-    program = run(flows, facts.flow, facts.flow_version, data)
+    program = run(flows, facts.flow, facts.flow_version, call_data(facts))
     gone = False
     number, now = 0, _advance(lambda: next(program))
     while True:

@@ -21,12 +21,12 @@ from engine.domain.journal import Attached, Ended, Entry, InstructionGiven, Resu
 from engine.session.admission import Admission
 from engine.session.conversation import note_bridge
 from engine.session.executor import Detached, Executor, Toolbox
+from engine.session.facts import call_data
 from engine.session.journal import JournalUnavailable
 from engine.session.log import CallLog
 from engine.session.register import Register
 from engine.switch.port import Channel, ChannelEnd, ChannelGone, ChannelInfo, SwitchLost
 from ivr_flows import codec
-from ivr_flows.call import CallData
 from ivr_flows.instructions import Hangup, SetAttributes, Step
 from ivr_flows.program import Program
 from ivr_flows.program import run as run_flow
@@ -132,16 +132,7 @@ class Session:
     def _start_program(self, facts: CallFacts) -> Program:
         if not facts.flow:
             return _refuse()
-        data = CallData(
-            did=facts.did,
-            ani=facts.ani,
-            anonymous=facts.anonymous,
-            caller_name=facts.caller_name,
-            language=facts.language,
-            started_ms=facts.started_ms,
-            call_id=facts.call_id,
-        )
-        return run_flow(self._tools.flows, facts.flow, facts.flow_version, data)
+        return run_flow(self._tools.flows, facts.flow, facts.flow_version, call_data(facts))
 
     def _replay(self, program: Program) -> Step | None:
         """Feed the recorded results, execute the instruction that has none: the next step, or None at the end."""
