@@ -17,7 +17,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # What no other room may spoil is checked strictly (pyproject.toml says which is strict).
-TYPED := ivr_flows dialplan engine/domain engine/cdr/record.py $(wildcard engine/config*.py) callwright
+TYPED := ivr_flows dialplan engine/acd engine/domain engine/cdr/record.py $(wildcard engine/config*.py) callwright
 
 .PHONY: help install demo up doctor test test-freeswitch requirements lint format sipp clean reset
 

@@ -16,6 +16,7 @@ from admin_api.flows.resource import blueprint as flows
 from admin_api.keys.resource import blueprint as keys
 from admin_api.numbers.resource import blueprint as numbers
 from admin_api.prompts.resource import blueprint as prompts
+from admin_api.queues.resource import blueprint as queues
 from admin_api.smorest import Api
 from admin_api.system.resource import blueprint as system
 from admin_api.trunks.resource import blueprint as trunks
@@ -26,7 +27,7 @@ MAX_BODY_BYTES = 2_000_000
 
 _SPEC: dict[str, Any] = {
     "info": {
-        "description": "Flows, numbers, agents, trunks, calendars; calls and their recordings.",
+        "description": "Flows, numbers, agents, queues, trunks, calendars; calls and their recordings.",
         "x-program-version": metadata.version("callwright"),
     },
     "security": [{"key": []}],
@@ -67,6 +68,6 @@ def create_app(services: Services) -> Flask:
     api = CallwrightApi(app)
     api.register_field(Time, "string", "date-time")
     problems.install(app)
-    for blueprint in (flows, prompts, calls, numbers, agents, trunks, calendars, keys, system):
+    for blueprint in (flows, prompts, calls, numbers, agents, queues, trunks, calendars, keys, system):
         api.register_blueprint(blueprint)
     return app

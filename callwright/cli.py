@@ -19,6 +19,7 @@ from callwright.flow import flow
 from callwright.listing import ListingGroup
 from callwright.load.command import load as load_command
 from callwright.replay import replay
+from callwright.simulate.command import simulate
 from callwright.sounds import prompt, voice
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def config_reference() -> None:
     click.echo(reference.config_reference())
 
 
-for _command in (bench, doctor, flow, load_command, prompt, replay, voice):
+for _command in (bench, doctor, flow, load_command, prompt, replay, simulate, voice):
     cli.add_command(_command)
 
 

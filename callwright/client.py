@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
+
+_PAGE = "200"
 
 
 class ApiError(Exception):
@@ -43,6 +45,18 @@ class Client:
         """PUT a sound file."""
         query = urlencode({"file_name": file_name})
         return self._send("PUT", f"{path}?{query}", content, "application/octet-stream")
+
+    def calls(self, most: int, **query: str) -> Iterator[Mapping[str, Any]]:
+        """So many past calls at most, newest first, page by page."""
+        left = most
+        query = {"limit": _PAGE, **query}
+        while True:
+            page = self.get("/calls", **query)
+            yield from page["calls"][:left]
+            left -= len(page["calls"])
+            if left <= 0 or page["next"] is None:
+                return
+            query["cursor"] = page["next"]
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         return self._send(method, path, None if body is None else json.dumps(body).encode(), "application/json")

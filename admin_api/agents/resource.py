@@ -37,11 +37,11 @@ class Member(MethodView):
         """Make or change an agent."""
         check_same(body, "id", agent)
         password = body.pop("sip_password", None)
-        entry = AgentEntry(id=agent, **body)
+        entry = AgentEntry(id=agent, **body | {"mobile_in": tuple(body["mobile_in"])})
         created = services().agents.put(entry, actor(), password)
         return entry, 201 if created else 200
 
     @blueprint.response(204)
     def delete(self, agent: str) -> None:
-        """Remove an agent that no active flow names."""
+        """Remove an agent that no queue and no active flow names."""
         services().agents.delete(agent, actor())

@@ -42,7 +42,7 @@ class Member(MethodView):
 
     @blueprint.response(204)
     def delete(self, calendar: str) -> None:
-        """Remove a calendar that no active flow names."""
+        """Remove a calendar that no queue and no active flow names."""
         services().calendars.delete(calendar, actor())
 
 

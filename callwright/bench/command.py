@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from callwright.bench import CONTROLLERS
+from callwright.bench.acd import acd
 from callwright.flow.bench import flow
 from callwright.flow.benchmark import checks
 from callwright.listing import ListingGroup
@@ -71,6 +72,7 @@ def esl(
     sys.exit(run(plan, cache_dir or user_cache(), as_json=as_json))
 
 
+bench.add_command(acd)
 bench.add_command(call)
 bench.add_command(flow)
 bench.add_command(checks)

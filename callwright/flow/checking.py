@@ -32,8 +32,8 @@ Examples:
 def check(files: tuple[Path, ...], as_json: bool, prompts: Path | None) -> None:
     """Check flow FILES as an upload would.
 
-    Agents, calendars and trunks are known to the running system only: whether they exist is checked at the upload, and
-    whether the installation has what the flow `needs`, like queues.
+    Agents, calendars, queues and trunks are known to the running system only: whether they exist is checked at the
+    upload, and whether the installation has what the flow `needs`, like queues.
     Flows that are given together are known to each other. Ends with 0 when there are no errors, 1 when there are, 2
     when a file can't be read or is no JSON.
     """

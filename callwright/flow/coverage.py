@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from callwright.flow.documents import client, read_document, remote
 from callwright.flow.versions import refusals
-
-if TYPE_CHECKING:
-    from callwright.client import Client
-
-_PAGE = "200"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +114,9 @@ def coverage(
     except ivr_flows.FlowInvalid as invalid:
         raise click.UsageError(f"{file}: {invalid.findings[0]}") from None
     with refusals():
-        found = count(document, _calls(client(context, api, key), since, most), any_version)
+        calls = client(context, api, key).calls(most, **({"from": since} if since else {}))
+        found = count(document, calls, any_version)
     click.echo(_as_json(found) if as_json else _as_text(found, any_version))
-
-
-def _calls(asked: Client, since: str | None, most: int) -> Iterator[Mapping[str, Any]]:
-    query = {"limit": _PAGE, **({"from": since} if since else {})}
-    left = most
-    while True:
-        page = asked.get("/calls", **query)
-        yield from page["calls"][:left]
-        left -= len(page["calls"])
-        if left <= 0 or page["next"] is None:
-            return
-        query["cursor"] = page["next"]
 
 
 def _as_json(found: Coverage) -> str:

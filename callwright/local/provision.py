@@ -25,8 +25,9 @@ def provision(
 
     May be done again: what is there already stays as it is. Raises ApiError.
     """
+    there = {each["id"]: each for each in client.get("/agents")["agents"]}
     for agent in agents:
-        body = {"name": agent.name, "number": agent.number, "sip_password": agent.password}
+        body = there.get(agent.id, {}) | {"name": agent.name, "number": agent.number, "sip_password": agent.password}
         client.put(path("agents", agent.id), body)
     uploaded = client.post("/flows", flow)
     client.put(path("flows", flow["id"], "active"), {"version": uploaded["version"]})

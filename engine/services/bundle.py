@@ -17,6 +17,7 @@ from engine.services.keys import Keys
 from engine.services.lines import Agents, Trunks
 from engine.services.numbers import Numbers
 from engine.services.prompts import PromptFiles, Prompts
+from engine.services.queues import Queues
 from engine.services.recordings import RecordingLinks, Recordings
 from engine.services.speech import Speech
 from engine.store.calls import CallStore
@@ -49,6 +50,7 @@ class Services:
     agents: Agents
     trunks: Trunks
     calendars: Calendars
+    queues: Queues
     keys: Keys
     health: Health
     settings: Settings
@@ -79,6 +81,7 @@ class Services:
             agents=Agents(database, changes, settings.country),
             trunks=Trunks(database, changes),
             calendars=Calendars(database, changes),
+            queues=Queues(database, changes, prompts, settings.country),
             keys=Keys(database, changes, settings.bootstrap_keys),
             health=Health({**database_checks(database), **(checks or {})}),
             settings=settings,

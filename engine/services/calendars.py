@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy.orm import Session
 
 from dialplan.calendars import parse_calendars
@@ -11,11 +9,10 @@ from dialplan.faults import CalendarError, Fault
 from engine.services.changes import Actor
 from engine.services.errors import CalendarInUse, CalendarNotFound, CalendarRefused
 from engine.services.flows import active_users
-from engine.services.routing_data import RoutingData, within
+from engine.services.queues import queues_naming
+from engine.services.routing_data import RoutingData, id_faults, within
 from engine.store.catalogue import CALENDARS, CalendarEntry
 from engine.store.flows import FlowStore
-
-_ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 class Calendars(RoutingData[CalendarEntry]):
@@ -35,16 +32,13 @@ class Calendars(RoutingData[CalendarEntry]):
 
     def check_unused(self, session: Session, key: str) -> None:
         """Raises CalendarInUse."""
-        users = active_users(FlowStore(self._database), "calendar", key)
+        users = active_users(FlowStore(self._database), "calendar", key) + queues_naming(session, "calendar", key)
         if users:
             raise CalendarInUse(key, users)
 
 
 def _faults(calendar: CalendarEntry) -> list[Fault]:
-    faults = []
-    if not _ID.fullmatch(calendar.id):
-        words = "a small letter, then small letters, digits, dashes, underscores"
-        faults.append(Fault("id", f'"{calendar.id}" is not an id: {words}'))
+    faults = id_faults(calendar.id)
     try:
         parse_calendars([{**calendar.definition, "id": calendar.id}])
     except CalendarError as error:

@@ -5,13 +5,13 @@
     │   ├── FlowNotFound, FlowVersionNotFound
     │   ├── PromptNotFound, PromptVersionNotFound
     │   ├── CallNotFound, JournalNotFound, RecordingNotFound
-    │   ├── NumberNotFound, AgentNotFound, TrunkNotFound, CalendarNotFound
+    │   ├── NumberNotFound, AgentNotFound, TrunkNotFound, CalendarNotFound, QueueNotFound
     │   └── KeyNotFound
     ├── Refused                    what was sent is at fault: `faults` say where and why
     │   ├── FlowRefused            with `findings` in place of faults
-    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, KeyRefused, PromptRefused
+    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, QueueRefused, KeyRefused, PromptRefused
     ├── Conflict                   what was sent is well-formed, and does not go with what is there
-    │   ├── AgentInUse, TrunkInUse, CalendarInUse
+    │   ├── AgentInUse, TrunkInUse, CalendarInUse, QueueInUse
     │   ├── FlowNotActive, NothingBefore
     │   └── RecordingNotStored
     └── Unavailable                it can't be done now, and may be in a moment
@@ -136,6 +136,14 @@ class CalendarNotFound(NotFound):
         super().__init__(f"No calendar has the id {calendar!r}.")
 
 
+class QueueNotFound(NotFound):
+    id = "queue_not_found"
+    title = "There is no such queue"
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"No queue has the id {queue!r}.")
+
+
 class KeyNotFound(NotFound):
     id = "key_not_found"
     title = "There is no such key"
@@ -172,6 +180,11 @@ class TrunkRefused(Refused):
 class CalendarRefused(Refused):
     id = "calendar_refused"
     title = "The calendar can't be used"
+
+
+class QueueRefused(Refused):
+    id = "queue_refused"
+    title = "The queue can't be used"
 
 
 class KeyRefused(Refused):
@@ -225,6 +238,12 @@ class CalendarInUse(_InUse):
     id = "calendar_in_use"
     title = "The calendar is in use"
     noun = "calendar"
+
+
+class QueueInUse(_InUse):
+    id = "queue_in_use"
+    title = "The queue is in use"
+    noun = "queue"
 
 
 class FlowNotActive(Conflict):

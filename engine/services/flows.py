@@ -23,7 +23,7 @@ from engine.services.errors import (
 )
 from engine.services.prompts import PromptFiles
 from engine.services.speech import NoSpeech, Speech
-from engine.store.catalogue import AGENTS, CALENDARS, TRUNKS
+from engine.store.catalogue import AGENTS, CALENDARS, QUEUES, TRUNKS
 from engine.store.columns import dump_json
 from engine.store.database import Database
 from engine.store.errors import NoSuchRow
@@ -340,7 +340,7 @@ class _World:
 
     def _names(self, kind: str) -> Collection[str] | None:
         match kind:
-            case "flow" | "agent" | "trunk" | "calendar":
+            case "flow" | "agent" | "trunk" | "calendar" | "queue":
                 with self._database.snapshot() as session:
                     return self._stored(kind, session)
             case "origin" | "secret":
@@ -360,11 +360,13 @@ class _World:
             return {entry.id for entry in AGENTS.list(session)}
         if kind == "trunk":
             return {entry.id for entry in TRUNKS.list(session)}
+        if kind == "queue":
+            return {entry.id for entry in QUEUES.list(session)}
         return {entry.id for entry in CALENDARS.list(session)}
 
 
 def active_users(store: FlowStore, kind: str, name: str) -> list[str]:
-    """The active flows, as `flow <id>`, that refer to this agent, trunk or calendar."""
+    """The active flows, as `flow <id>`, that refer to this agent, trunk, calendar or queue."""
     users = []
     for summary in store.list():
         definition = store.definition(summary.id, summary.active_version) if summary.active_version else None

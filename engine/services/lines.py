@@ -10,17 +10,21 @@ from sqlalchemy.orm import Session
 from dialplan.faults import Fault
 from dialplan.numbers import NumberKind, normalise
 from dialplan.settings import Agent, EventSocket, RenderSettings, Rtp, SipListen, Trunk
+from engine.domain.acd import MAX_SKILL
 from engine.domain.routing import AgentEntry, TrunkEntry
 from engine.services.changes import Actor, Changes
 from engine.services.errors import AgentInUse, AgentNotFound, AgentRefused, TrunkInUse, TrunkNotFound, TrunkRefused
 from engine.services.flows import active_users
-from engine.services.routing_data import RoutingData, within
-from engine.store.catalogue import AGENTS, NUMBERS, TRUNKS
+from engine.services.queues import queues_naming
+from engine.services.routing_data import RoutingData, id_faults, missing, outside_faults, range_fault, within
+from engine.store.catalogue import AGENTS, NUMBERS, QUEUES, TRUNKS
 from engine.store.database import Database
 from engine.store.flows import FlowStore
 
-_ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-"""What flows may refer to (`ivr_flows`), as long as the switch's names may be."""
+_LONGEST_ID = 32
+"""As long as the switch's names may be."""
+_MAX_LEVEL, _MAX_POSITION = 100, 10_000
+"""Of a tier."""
 
 
 class Agents(RoutingData[AgentEntry]):
@@ -46,12 +50,12 @@ class Agents(RoutingData[AgentEntry]):
 
     def check_unused(self, session: Session, key: str) -> None:
         """Raises AgentInUse."""
-        users = active_users(FlowStore(self._database), "agent", key)
+        users = active_users(FlowStore(self._database), "agent", key) + queues_naming(session, "agent", key)
         if users:
             raise AgentInUse(key, users)
 
     def _faults(self, session: Session, agent: AgentEntry, password: str) -> Sequence[Fault]:
-        faults = _id_faults(agent.id)
+        faults = id_faults(agent.id, _LONGEST_ID)
         for fault in within("agents[0]", _settings(agents=(Agent(agent.id, password, agent.name),)).faults()):
             faults.append(Fault("sip_password", fault.message) if fault.place == "password" else fault)
         if not agent.name:
@@ -62,7 +66,27 @@ class Agents(RoutingData[AgentEntry]):
                 faults.append(Fault("number", f'"{agent.number}" is not an internal number'))
             taken = [each.id for each in AGENTS.list(session) if each.number == agent.number and each.id != agent.id]
             faults += [Fault("number", f'"{agent.number}" is the number of {other} too') for other in taken]
-        return faults
+        return faults + self._mobile_faults(agent) + _work_faults(session, agent)
+
+    def _mobile_faults(self, agent: AgentEntry) -> list[Fault]:
+        if agent.mobile:
+            return outside_faults("mobile", agent.mobile, self._country)
+        states = ", ".join(agent.mobile_in)
+        return [Fault("mobile_in", f"no mobile is given that could ring in {states}")] if states else []
+
+
+def _work_faults(session: Session, agent: AgentEntry) -> list[Fault]:
+    """What is wrong with his skills and queues."""
+    faults: list[Fault] = []
+    for skill, level in agent.skills.items():
+        faults += id_faults(skill, place=f"skills.{skill}")
+        faults += range_fault(f"skills.{skill}", level, 1, MAX_SKILL)
+    there = {entry.id for entry in QUEUES.list(session)} if agent.queues else set()
+    for queue, tier in agent.queues.items():
+        faults += missing(f"queues.{queue}", "queue", queue, there)
+        faults += range_fault(f"queues.{queue}.level", tier.level, 1, _MAX_LEVEL)
+        faults += range_fault(f"queues.{queue}.position", tier.position, 1, _MAX_POSITION)
+    return faults
 
 
 class Trunks(RoutingData[TrunkEntry]):
@@ -101,18 +125,12 @@ def _trunk_faults(trunk: TrunkEntry, password: str) -> list[Fault]:
         networks=trunk.networks,
         ping_s=trunk.ping_s,
     )
-    faults = _id_faults(trunk.id) + within("trunks[0]", _settings(trunks=(line,)).faults())
+    faults = id_faults(trunk.id, _LONGEST_ID) + within("trunks[0]", _settings(trunks=(line,)).faults())
     if trunk.max_channels is not None and trunk.max_channels < 1:
         faults.append(Fault("max_channels", f"{trunk.max_channels} is not a limit (1 and more, null for none)"))
     if trunk.caller_id and not re.fullmatch(r"[+]?[0-9]{2,15}", trunk.caller_id):
         faults.append(Fault("caller_id", f'"{trunk.caller_id}" is not a number'))
     return [fault for fault in faults if fault.place != "name"]
-
-
-def _id_faults(name: str) -> list[Fault]:
-    if _ID.fullmatch(name):
-        return []
-    return [Fault("id", f'"{name}" is not an id: a small letter, then small letters, digits, dashes, underscores')]
 
 
 def _settings(agents: tuple[Agent, ...] = (), trunks: tuple[Trunk, ...] = ()) -> RenderSettings:

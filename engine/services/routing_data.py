@@ -1,17 +1,20 @@
-"""What the use cases around numbers, agents, trunks and calendars share: list, get, delete."""
+"""What the use cases around numbers, agents, trunks, calendars and queues share: list, get, delete, common faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
 from dialplan.faults import Fault
+from dialplan.numbers import NumberKind, normalise
 from engine.services.changes import Actor, Changes
 from engine.services.errors import NotFound
 from engine.store.catalogue import Catalogue
 from engine.store.database import Database
+from ivr_flows.findings import did_you_mean
 
 E = TypeVar("E")
 
@@ -64,3 +67,37 @@ def within(place: str, faults: Iterable[Fault]) -> list[Fault]:
         for fault in faults
         if fault.place == place or fault.place.startswith((f"{place}.", f"{place}["))
     ]
+
+
+def id_faults(given: str, longest: int = 64, place: str = "id") -> list[Fault]:
+    """What is wrong with an id, or another name, that flows may refer to (`ivr_flows.fields.NAME`)."""
+    if re.fullmatch(r"[a-z][a-z0-9_-]*", given) and len(given) <= longest:
+        return []
+    words = f"a small letter, then small letters, digits, dashes, underscores, at most {longest}"
+    return [Fault(place, f'"{given}" is not an id: {words}')]
+
+
+def missing(place: str, kind: str, name: str, there: Collection[str]) -> list[Fault]:
+    """That there is no `name` among those of its kind, and which one may be meant."""
+    if name in there:
+        return []
+    return [Fault(place, f'there is no {kind} "{name}"{did_you_mean(name, there) or "; create it first"}')]
+
+
+def outside_faults(place: str, number: str, country: str) -> list[Fault]:
+    """What is wrong with a public number that calls are to be sent to (`+420777123456`)."""
+    found = normalise(number, country)
+    if found.emergency:
+        return [Fault(place, f'"{number}" is an emergency number; no calls are sent there')]
+    if found.kind is NumberKind.EXTENSION:
+        return [Fault(place, f'"{number}" is an internal number; a public one is needed (+420777123456)')]
+    if not found.dialable:
+        return [Fault(place, f'"{number}" is not a number that can be called')]
+    return [] if found.value == number else [Fault(place, f'"{number}" is to be written as "{found.value}"')]
+
+
+def range_fault(place: str, value: float | None, least: float, most: float) -> list[Fault]:
+    """That a value is outside of its range; None is within."""
+    if value is None or least <= value <= most:
+        return []
+    return [Fault(place, f"{value} is not within {least} to {most}")]

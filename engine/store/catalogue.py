@@ -1,4 +1,4 @@
-"""Routing data row by row: numbers, agents, trunks, calendars. Each is put, got, listed and deleted by its key.
+"""Routing data row by row: numbers, agents, trunks, calendars, queues. Each is put, got, listed and deleted by its key.
 
 All methods work in the caller's session, so that a change, its audit row and the routing version are one transaction.
 """
@@ -6,15 +6,25 @@ All methods work in the caller's session, so that a change, its audit row and th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engine.domain.acd import Accept, AgentState, Strategy, Tier
 from engine.domain.call import JsonObject
-from engine.domain.routing import AgentEntry, NumberRoute, TrunkEntry
-from engine.store.models import Agent, Base, Calendar, Number, Trunk
+from engine.domain.routing import (
+    AgentEntry,
+    Announcements,
+    NumberRoute,
+    Overflow,
+    OverflowKind,
+    OverflowReason,
+    QueueEntry,
+    TrunkEntry,
+)
+from engine.store.models import Agent, AgentQueue, Base, Calendar, Number, Queue, Trunk
 
 E = TypeVar("E")
 
@@ -119,14 +129,58 @@ def _trunk(row: Trunk) -> TrunkEntry:
     return TrunkEntry(**same, networks=tuple(row.networks))
 
 
+_AGENT = ("id", "name", "number", "may_choose_queues", "mobile")
+
+
+def _agent_row(entry: AgentEntry) -> dict[str, Any]:
+    places = [AgentQueue(queue_id=queue, level=at.level, position=at.position) for queue, at in entry.queues.items()]
+    same = {name: getattr(entry, name) for name in _AGENT}
+    return same | {"skills": dict(entry.skills), "mobile_in": list(entry.mobile_in), "queues": places}
+
+
+def _agent(row: Agent) -> AgentEntry:
+    same: dict[str, Any] = {name: getattr(row, name) for name in _AGENT}
+    return AgentEntry(
+        **same,
+        skills=row.skills,
+        queues={place.queue_id: Tier(place.level, place.position) for place in row.queues},
+        mobile_in=tuple(AgentState(state) for state in row.mobile_in),
+    )
+
+
+_QUEUE = (
+    "id", "name", "priority", "weight", "ageing_per_min", "tier_wait_s", "ring_s", "wrap_up_s", "sticky_wait_s",
+    "whisper", "music", "max_waiting", "max_wait_s", "service_level_s",
+)  # fmt: skip
+
+
+def _queue_row(entry: QueueEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _QUEUE} | {
+        "strategy": entry.strategy.value,
+        "accept": entry.accept.value,
+        "wait_flow_id": entry.wait_flow or None,
+        "calendar_id": entry.calendar or None,
+        "overflow": {why.value: {"kind": to.kind.value, "target": to.target} for why, to in entry.overflow.items()},
+        "announcements": asdict(entry.announcements),
+    }
+
+
+def _queue(row: Queue) -> QueueEntry:
+    same: dict[str, Any] = {name: getattr(row, name) for name in _QUEUE}
+    overflow = {why: Overflow(OverflowKind(to["kind"]), to["target"]) for why, to in row.overflow.items()}
+    return QueueEntry(
+        **same,
+        strategy=Strategy(row.strategy),
+        accept=Accept(row.accept),
+        wait_flow=row.wait_flow_id or "",
+        calendar=row.calendar_id or "",
+        overflow={OverflowReason(why): to for why, to in overflow.items()},
+        announcements=Announcements(**row.announcements),
+    )
+
+
 NUMBERS: Catalogue[NumberRoute] = Catalogue(Number, "pattern", _number_row, _number)
-AGENTS: Catalogue[AgentEntry] = Catalogue(
-    Agent,
-    "id",
-    lambda entry: {"id": entry.id, "name": entry.name, "number": entry.number},
-    lambda row: AgentEntry(row.id, row.name, row.number),
-    hidden="sip_password",
-)
+AGENTS: Catalogue[AgentEntry] = Catalogue(Agent, "id", _agent_row, _agent, hidden="sip_password")
 TRUNKS: Catalogue[TrunkEntry] = Catalogue(Trunk, "id", _trunk_row, _trunk, hidden="password")
 CALENDARS: Catalogue[CalendarEntry] = Catalogue(
     Calendar,
@@ -134,3 +188,4 @@ CALENDARS: Catalogue[CalendarEntry] = Catalogue(
     lambda entry: {"id": entry.id, "definition": entry.definition},
     lambda row: CalendarEntry(row.id, row.definition),
 )
+QUEUES: Catalogue[QueueEntry] = Catalogue(Queue, "id", _queue_row, _queue)

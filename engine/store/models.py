@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Identity, Index, MetaData, SmallInteger, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    MetaData,
+    SmallInteger,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from engine.store.columns import CleanText, EpochMs
 
@@ -25,6 +36,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: CleanText,
         int: BigInteger,
+        float: Double,
         dict[str, Any]: JSONB,
         list[Any]: JSONB,
     }
@@ -122,6 +134,25 @@ class Agent(Base):
     name: Mapped[str]
     number: Mapped[str]
     sip_password: Mapped[str]
+    skills: Mapped[dict[str, Any]]
+    may_choose_queues: Mapped[bool]
+    mobile: Mapped[str]
+    mobile_in: Mapped[list[Any]]
+    queues: Mapped[list[AgentQueue]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, lazy="selectin", order_by="AgentQueue.queue_id"
+    )
+
+
+class AgentQueue(Base):
+    """An agent works in a queue: his tier there."""
+
+    __tablename__ = "agent_queues"
+    __table_args__ = (Index(None, "queue_id"),)
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    queue_id: Mapped[str] = mapped_column(ForeignKey("queues.id"), primary_key=True)
+    level: Mapped[int]
+    position: Mapped[int]
 
 
 class Calendar(Base):
@@ -131,6 +162,33 @@ class Calendar(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     definition: Mapped[dict[str, Any]]
+
+
+class Queue(Base):
+    """A queue's settings. `overflow` and `announcements` hold the fields of `engine.domain.routing` by name."""
+
+    __tablename__ = "queues"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    strategy: Mapped[str]
+    priority: Mapped[int]
+    weight: Mapped[float]
+    ageing_per_min: Mapped[float]
+    tier_wait_s: Mapped[int]
+    ring_s: Mapped[int]
+    wrap_up_s: Mapped[int]
+    sticky_wait_s: Mapped[int]
+    accept: Mapped[str]
+    whisper: Mapped[str]
+    wait_flow_id: Mapped[str | None] = mapped_column(ForeignKey("flows.id"))
+    music: Mapped[str]
+    calendar_id: Mapped[str | None] = mapped_column(ForeignKey("calendars.id"))
+    overflow: Mapped[dict[str, Any]]
+    max_waiting: Mapped[int | None]
+    max_wait_s: Mapped[int | None]
+    service_level_s: Mapped[int]
+    announcements: Mapped[dict[str, Any]]
 
 
 class RoutingVersion(Base):

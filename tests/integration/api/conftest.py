@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from admin_api import create_app
@@ -107,3 +110,17 @@ def problem(answer: TestResponse, status: int, problem_id: str) -> dict[str, Any
     assert document["instance"] == answer.request.path
     assert document["request_id"] == answer.headers["X-Request-Id"]
     return document
+
+
+@pytest.fixture
+def served(api: Api) -> Iterator[str]:
+    """The URL at which the API is served as it is served to others."""
+    server = make_server("127.0.0.1", 0, api.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

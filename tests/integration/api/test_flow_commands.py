@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 
 from callwright.cli import cli
 from engine.domain.call import Visit
@@ -19,19 +16,6 @@ from engine.store.calls import CallStore
 from ivr_flows import library, load_stored
 from tests.integration.api.conftest import KEY, Api
 from tests.integration.store.samples import record
-
-
-@pytest.fixture
-def served(api: Api) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, api.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ CASES = [
     ("/trunks/cetin", {"proxy": "sip.example", "networks": ["192.0.2.0/24"], "username": "u", "register": True,
                        "password": PASSWORD, "name": "CETIN", "ping_s": 30, "prefix": "00"}, {"password"}),
     ("/calendars/office", HOURS, set()),
+    ("/queues/sales", {"name": "Sales", "overflow": {"full": {"kind": "number", "target": "+420777000111"}}}, set()),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from engine.domain.routing import AgentEntry
 from engine.store import migrate
 from engine.store.database import Database
 from engine.store.errors import BadData, SchemaOutdated, StoreUnavailable
@@ -52,6 +53,18 @@ def test_flows_from_before_there_were_drafts_have_passed(empty_url: str) -> None
     migrate.upgrade(empty_url)
     (version,) = FlowStore(database).versions("main")
     assert (version.checked_ms, version.checked_by) == (5_000, "jan")
+    database.close()
+
+
+def test_agents_from_before_there_were_queues_work_in_none(empty_url: str) -> None:
+    database = Database(empty_url)
+    with database.engine.begin() as connection:
+        config = migrate.configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.execute(text("INSERT INTO agents VALUES ('bob', 'Bob', '201', 'a-long-password')"))
+    migrate.upgrade(empty_url)
+    assert RoutingStore(database).snapshot().agents == (AgentEntry("bob", "Bob", "201"),)
     database.close()
 
 

@@ -7,10 +7,22 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from engine.domain.routing import AgentEntry, NumberRoute, RoutingSnapshot, TrunkEntry
+from engine.domain.acd import Accept, AgentState, Strategy, Tier
+from engine.domain.routing import (
+    AgentEntry,
+    Announcements,
+    NumberRoute,
+    Overflow,
+    OverflowKind,
+    OverflowReason,
+    QueueEntry,
+    RoutingSnapshot,
+    TrunkEntry,
+)
 from engine.store.audit import AuditRow, KeyRow, KeyStore, add_audit, read_audit
-from engine.store.catalogue import AGENTS, CALENDARS, NUMBERS, TRUNKS, CalendarEntry, Catalogue
+from engine.store.catalogue import AGENTS, CALENDARS, NUMBERS, QUEUES, TRUNKS, CalendarEntry, Catalogue
 from engine.store.database import Database
 from engine.store.errors import BadData, NoSuchRow
 from engine.store.flows import FlowStore, VersionSummary
@@ -100,27 +112,78 @@ CATALOGUES: list[tuple[Catalogue[Any], Any, Any]] = [
         NumberRoute("+420222111000", "main"),
         NumberRoute("+420222111000", "main", "en", "SK", True, "o2", 30, "+420777000111"),
     ),
-    (AGENTS, AgentEntry("bob", "Bob"), AgentEntry("bob", "Bob Novák", "201")),
+    (
+        AGENTS,
+        AgentEntry("bob", "Bob", skills={"czech": 9}, queues={"sales": Tier(), "orders": Tier(1, 2)}),
+        AgentEntry(
+            "bob",
+            "Bob Novák",
+            "201",
+            {"czech": 10, "billing": 5},
+            {"sales": Tier(2, 3), "complaints": Tier()},
+            False,
+            "+420777123456",
+            (AgentState.BREAK, AgentState.LOGGED_OUT),
+        ),
+    ),
     (
         TRUNKS,
         TrunkEntry("t1", "192.0.2.1"),
         TrunkEntry("t1", "sip.example:5070", "O2", "user", True, "00", ("192.0.2.0/24",), 30, "+420222111000", 10),
     ),
     (CALENDARS, CalendarEntry("c1", {"weekly": {}}), CalendarEntry("c1", {"weekly": {"mon": ["08:00-12:00"]}})),
+    (
+        QUEUES,
+        QueueEntry(id="support", name="Support"),
+        QueueEntry(
+            id="support",
+            name="Podpora",
+            strategy=Strategy.BEST_SKILL,
+            priority=5,
+            weight=2.5,
+            ageing_per_min=0.25,
+            tier_wait_s=30,
+            ring_s=25,
+            wrap_up_s=60,
+            sticky_wait_s=40,
+            accept=Accept.KEY,
+            whisper="support/cs.wav",
+            wait_flow="main",
+            music="music/calm.wav",
+            calendar="office",
+            overflow={
+                OverflowReason.CLOSED: Overflow(OverflowKind.NUMBER, "+420777000111"),
+                OverflowReason.FULL: Overflow(OverflowKind.QUEUE, "sales"),
+            },
+            max_waiting=50,
+            max_wait_s=600,
+            service_level_s=30,
+            announcements=Announcements(first_after_s=5, position_every_s=45, expected_wait_every_s=90),
+        ),
+    ),
 ]
+NAMES = ["numbers", "agents", "trunks", "calendars", "queues"]
 
 
-@pytest.mark.parametrize(("catalogue", "first", "second"), CATALOGUES, ids=["numbers", "agents", "trunks", "calendars"])
+def put_what_they_refer_to(session: Session) -> None:
+    TRUNKS.put(session, TrunkEntry("o2", "192.0.2.9"))
+    CALENDARS.put(session, CalendarEntry("office", {}))
+    for queue in ("sales", "orders", "complaints"):
+        QUEUES.put(session, QueueEntry(id=queue, name=queue))
+
+
+@pytest.mark.parametrize(("catalogue", "first", "second"), CATALOGUES, ids=NAMES)
 def test_put_get_list_delete(database: Database, catalogue: Catalogue[Any], first: Any, second: Any) -> None:
     save(database)
     with database.transaction() as session:
-        TRUNKS.put(session, TrunkEntry("o2", "192.0.2.9"))
+        put_what_they_refer_to(session)
         key = getattr(first, catalogue.key)
         assert catalogue.get(session, key) is None
         assert not catalogue.delete(session, key)
         assert catalogue.put(session, first)
         assert catalogue.get(session, key) == first
         assert not catalogue.put(session, second)
+        session.expire_all()
         assert second in catalogue.list(session)
         assert catalogue.delete(session, key)
         assert first not in catalogue.list(session)
@@ -142,20 +205,33 @@ def test_a_number_needs_its_flow(database: Database) -> None:
         NUMBERS.put(session, NumberRoute("+420222111000", "nothing"))
 
 
+@pytest.mark.req("R2")
+def test_a_queue_stays_as_long_as_agents_work_in_it(database: Database) -> None:
+    with database.transaction() as session:
+        QUEUES.put(session, QueueEntry(id="sales", name="Sales"))
+        AGENTS.put(session, AgentEntry("bob", "Bob", queues={"sales": Tier()}))
+    with pytest.raises(BadData), database.transaction() as session:
+        QUEUES.delete(session, "sales")
+    with database.transaction() as session:
+        assert AGENTS.delete(session, "bob")
+        assert QUEUES.delete(session, "sales")
+
+
 def test_a_snapshot_holds_everything_and_can_be_kept_as_json(database: Database) -> None:
     save(database)
     activate(database, "v1")
     with database.transaction() as session:
-        for catalogue, _, entry in reversed(CATALOGUES):
-            if catalogue is NUMBERS:
-                TRUNKS.put(session, TrunkEntry("o2", "192.0.2.9"))
+        put_what_they_refer_to(session)
+        for catalogue, _, entry in CATALOGUES:
             catalogue.put(session, entry)
     snapshot = RoutingStore(database).snapshot()
     assert snapshot.version == 2
     assert snapshot.numbers == (CATALOGUES[0][2],)
     assert snapshot.agents == (CATALOGUES[1][2],)
     assert CATALOGUES[2][2] in snapshot.trunks
-    assert snapshot.calendars == {"c1": CATALOGUES[3][2].definition}
+    assert snapshot.calendars == {"c1": CATALOGUES[3][2].definition, "office": {}}
+    assert [queue.id for queue in snapshot.queues] == ["complaints", "orders", "sales", "support"]
+    assert snapshot.queues[-1] == CATALOGUES[4][2]
     assert snapshot.active_flows == {"main": "v1"}
     adapter = TypeAdapter(RoutingSnapshot)
     assert adapter.validate_json(adapter.dump_json(snapshot)) == snapshot

@@ -19,7 +19,7 @@ from ivr_flows import library
 
 COMMANDS = {
     "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "prompt",
-    "recordings", "replay", "requirements", "speech", "up", "voice",
+    "recordings", "replay", "requirements", "simulate", "speech", "up", "voice",
 }  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""The agents that an owner knows, and how many of them each queue has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from engine.acd.agent import Agent
+from engine.acd.news import QueueFigures
+from engine.domain.acd import AgentState, Member
+
+
+class Staff:
+    """Agents' records, each the newest that was heard of."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent] = {}
+        self._logged_in: Counter[str] = Counter()
+        self._ready: Counter[str] = Counter()
+
+    def take(self, agent: Agent) -> Agent | None:
+        """The record that this one replaces, itself where there was none; None where it is not news."""
+        before = self._agents.get(agent.id)
+        if before is not None and before.version >= agent.version:
+            return None
+        self._agents[agent.id] = agent
+        if before is not None:
+            self._count(before, -1)
+        self._count(agent, 1)
+        return before or agent
+
+    def __getitem__(self, agent_id: str) -> Agent:
+        return self._agents[agent_id]
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self._agents.values())
+
+    def holds(self, agent_id: str, offer: str) -> bool:
+        """Whether the agent is reserved by this offer."""
+        agent = self._agents.get(agent_id)
+        return agent is not None and agent.offer is not None and agent.offer.number == offer
+
+    def logged_in(self, queue: str) -> int:
+        """Agents of the queue, those on a break too."""
+        return self._logged_in[queue]
+
+    def ready(self, queue: str) -> int:
+        """Those who could be offered somebody."""
+        return self._ready[queue]
+
+    def figures(self, queue: str, members: Iterable[Member], now_ms: int) -> QueueFigures:
+        """Of a queue in which these members are."""
+        joined_ms = [each.joined_ms for each in members]
+        return QueueFigures(
+            queue=queue,
+            at_ms=now_ms,
+            waiting=len(joined_ms),
+            longest_wait_ms=max(now_ms - min(joined_ms, default=now_ms), 0),
+            logged_in=self.logged_in(queue),
+            ready=self.ready(queue),
+        )
+
+    def _count(self, agent: Agent, by: int) -> None:
+        if agent.state is AgentState.LOGGED_OUT:
+            return
+        for queue in agent.tiers:
+            self._logged_in[queue] += by
+            self._ready[queue] += by * agent.available
