@@ -17,7 +17,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 # What no other room may spoil is checked strictly (pyproject.toml says which is strict).
-TYPED := ivr_flows dialplan engine/acd engine/domain engine/cdr/record.py $(wildcard engine/config*.py) callwright
+TYPED := ivr_flows dialplan engine/acd engine/domain engine/cdr/record.py engine/cdr/stretches.py engine/cdr/visits.py $(wildcard engine/config*.py) callwright
 
 .PHONY: help install demo up doctor test test-freeswitch requirements lint format sipp clean reset
 
@@ -28,7 +28,7 @@ help: ## this list
 
 install: $(INSTALLED) ## .venv with callwright in .venv/bin, nothing started
 
-demo: $(INSTALLED) ## one call through the whole system, explained
+demo: $(INSTALLED) ## a main line and a queue, real calls, explained
 	@$(BIN)/callwright demo --switch $(SWITCH)
 
 up: $(INSTALLED) ## the whole system on this machine, until Ctrl-C

@@ -16,6 +16,10 @@ _OPEN = {"system.Liveness", "system.Readiness"}
 _SOUNDS = {("PUT", "prompts.Member")}
 """What takes a sound file in place of JSON."""
 MAX_SOUND_BYTES = 50_000_000
+_BATCHES = {("POST", "contacts.Batch")}
+"""What takes one JSON document on each line as well."""
+MAX_BATCH_BYTES = 20_000_000
+LINES = "application/x-ndjson"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -49,6 +53,10 @@ def _require_json() -> None:
     streamed = "chunked" in request.headers.get("Transfer-Encoding", "")
     if (request.method, request.endpoint) in _SOUNDS:
         request.max_content_length = MAX_SOUND_BYTES
+    elif (request.method, request.endpoint) in _BATCHES:
+        request.max_content_length = MAX_BATCH_BYTES
+        if not request.is_json and request.mimetype != LINES:
+            raise UnsupportedMediaType
     elif (request.content_length or streamed) and not request.is_json:
         raise UnsupportedMediaType
     # Werkzeug cuts off a streamed body at the limit without a word; what comes as long as that was longer.

@@ -8,12 +8,15 @@ from typing import Any
 from flask import Flask
 
 from admin_api import access, problems
+from admin_api.agent_states.resource import blueprint as agent_states
 from admin_api.agents.resource import blueprint as agents
 from admin_api.calendars.resource import blueprint as calendars
 from admin_api.calls.resource import blueprint as calls
+from admin_api.contacts.resource import blueprint as contacts
 from admin_api.fields import Time
 from admin_api.flows.resource import blueprint as flows
 from admin_api.keys.resource import blueprint as keys
+from admin_api.notices.resource import blueprint as notices
 from admin_api.numbers.resource import blueprint as numbers
 from admin_api.prompts.resource import blueprint as prompts
 from admin_api.queues.resource import blueprint as queues
@@ -27,7 +30,8 @@ MAX_BODY_BYTES = 2_000_000
 
 _SPEC: dict[str, Any] = {
     "info": {
-        "description": "Flows, numbers, agents, queues, trunks, calendars; calls and their recordings.",
+        "description": "Flows, numbers, agents, queues, trunks, calendars, notices, contacts; "
+        "calls and their recordings.",
         "x-program-version": metadata.version("callwright"),
     },
     "security": [{"key": []}],
@@ -68,6 +72,20 @@ def create_app(services: Services) -> Flask:
     api = CallwrightApi(app)
     api.register_field(Time, "string", "date-time")
     problems.install(app)
-    for blueprint in (flows, prompts, calls, numbers, agents, queues, trunks, calendars, keys, system):
+    for blueprint in (
+        flows,
+        prompts,
+        calls,
+        numbers,
+        agents,
+        agent_states,
+        queues,
+        trunks,
+        calendars,
+        notices,
+        contacts,
+        keys,
+        system,
+    ):
         api.register_blueprint(blueprint)
     return app

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import redis
 from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from admin_api.app import create_app
+from engine.acd.store_redis import RedisStore
 from engine.config import Config
 from engine.domain.recording import RecordingRow
 from engine.services.announce import FAIL_FAST, RedisAnnouncer
@@ -56,6 +59,7 @@ def from_config(config: Config) -> Flask:
         speech=RedisSpeech(client, config.engine.prompts_dir),
         announcer=RedisAnnouncer(client),
         checks=_checks(client, storage),
+        acd=lambda: RedisStore(_once(config)),
         settings=Settings(
             country=config.engine.default_country,
             language=config.engine.default_language,
@@ -65,6 +69,16 @@ def from_config(config: Config) -> Flask:
         ),
     )
     return create_app(services)
+
+
+def _once(config: Config) -> redis.Redis:
+    """A client that never sends a command twice: what an agent did must not be done again."""
+    return redis.Redis.from_url(
+        config.redis.dsn,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _checks(client: redis.Redis, storage: ObjectStorage) -> dict[str, Check]:

@@ -42,7 +42,7 @@ _HTTP_IDS = {
 _HTTP_DETAILS = {
     404: "Nothing is found under this path; /openapi.json lists all there are.",
     413: "The body is larger than this API takes.",
-    415: "The body must be JSON, and its Content-Type application/json.",
+    415: "The body must be JSON, and its Content-Type application/json; of a batch, application/x-ndjson as well.",
     500: "The fault is ours and is in the log under the request's id.",
 }
 
@@ -105,21 +105,21 @@ def of_http_exception(error: HTTPException) -> Response:
     more: dict[str, Any] = {}
     messages = getattr(error, "data", {}).get("messages")
     if messages:
-        more["errors"] = [{"place": place, "message": message} for place, message in _flattened(messages)]
+        more["errors"] = [{"place": place, "message": message} for place, message in places(messages)]
         detail = "; ".join(f"{each['place']}: {each['message']}" for each in more["errors"])
     return problem(status, _HTTP_IDS.get(status, "http_error"), phrase, detail, headers, **more)
 
 
-def _flattened(messages: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def places(messages: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """webargs' messages, `{"json": {"a": {"0": ["wrong"]}}}`, as places and messages: `a[0]`, `wrong`."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             if not place and key in ("json", "query"):
-                yield from _flattened(inner, "")
+                yield from places(inner, "")
             elif isinstance(key, int):
-                yield from _flattened(inner, f"{place}[{key}]")
+                yield from places(inner, f"{place}[{key}]")
             else:
-                yield from _flattened(inner, f"{place}.{key}" if place else str(key))
+                yield from places(inner, f"{place}.{key}" if place else str(key))
     elif isinstance(messages, list):
         for message in messages:
             yield place or "body", str(message)

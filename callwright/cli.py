@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from callwright.agent import agent
 from callwright.bench.command import bench
 from callwright.doctor.command import doctor
 from callwright.flow import flow
@@ -21,6 +22,7 @@ from callwright.load.command import load as load_command
 from callwright.replay import replay
 from callwright.simulate.command import simulate
 from callwright.sounds import prompt, voice
+from callwright.why import why
 
 if TYPE_CHECKING:
     from callwright.local.stack import SwitchKind
@@ -97,7 +99,7 @@ def _python(*arguments: str) -> None:
     epilog="""\b
 Examples:
   callwright doctor                      what is missing on this machine
-  callwright demo                        three calls through the whole system, explained
+  callwright demo                        a main line and a queue, real calls, explained
   callwright up                          the whole system on this machine, until Ctrl-C
   callwright --config /etc/callwright/callwright.toml engine
 """,
@@ -203,15 +205,18 @@ def up(context: click.Context, switch: SwitchKind, state_dir: Path | None, engin
 @cli.command()
 @_switch
 @_state
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON also where a terminal shows it.")
 @click.pass_context
-def demo(context: click.Context, switch: SwitchKind, state_dir: Path | None) -> None:
-    """Make three real calls through the whole system and show what happened to each, node by node.
+def demo(context: click.Context, switch: SwitchKind, state_dir: Path | None, as_json: bool) -> None:
+    """Make real calls to a main line and to a queue, and show what happened to each, node by node.
 
-    The last line of standard output is one JSON object; exit code 0 only if everything was as it should be.
+    Where standard output is no terminal its last line is the same as one JSON object. Exit code 0 only if everything
+    was as it should be.
     """
     from callwright import demo as shown
 
-    sys.exit(shown.run(_load(context), switch=switch, state_dir=state_dir))
+    as_json = as_json or not sys.stdout.isatty()
+    sys.exit(shown.run(_load(context), switch=switch, state_dir=state_dir, as_json=as_json))
 
 
 # -- tools -----------------------------------------------------------------------------------------------------------
@@ -297,7 +302,7 @@ def config_reference() -> None:
     click.echo(reference.config_reference())
 
 
-for _command in (bench, doctor, flow, load_command, prompt, replay, simulate, voice):
+for _command in (agent, bench, doctor, flow, load_command, prompt, replay, simulate, voice, why):
     cli.add_command(_command)
 
 

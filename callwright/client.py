@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -48,15 +49,20 @@ class Client:
 
     def calls(self, most: int, **query: str) -> Iterator[Mapping[str, Any]]:
         """So many past calls at most, newest first, page by page."""
-        left = most
-        query = {"limit": _PAGE, **query}
+        return islice(self._listed("/calls", "calls", query), most)
+
+    def agent_events(self, agent: str, **query: str) -> Iterator[Mapping[str, Any]]:
+        """What happened to an agent, newest first, page by page."""
+        return self._listed(path("agents", agent, "events"), "events", query)
+
+    def _listed(self, where: str, what: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        asked = {"limit": _PAGE, **query}
         while True:
-            page = self.get("/calls", **query)
-            yield from page["calls"][:left]
-            left -= len(page["calls"])
-            if left <= 0 or page["next"] is None:
+            page = self.get(where, **asked)
+            yield from page[what]
+            if page["next"] is None:
                 return
-            query["cursor"] = page["next"]
+            asked["cursor"] = page["next"]
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         return self._send(method, path, None if body is None else json.dumps(body).encode(), "application/json")

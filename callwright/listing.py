@@ -1,10 +1,21 @@
-"""How a group lists its commands: click cuts each first sentence to one line, here it is told to its end."""
+"""How lists are shown: rows in columns; the commands of a group, whose first sentence click cuts to one line."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import click
 
 _NEVER_CUT = 1000
+
+Row = Sequence[str]
+
+
+def columns(rows: Sequence[Row]) -> Iterator[str]:
+    """The rows as lines, each cell as wide as the widest of its column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 class ListingGroup(click.Group):

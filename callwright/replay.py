@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ivr_flows import Flow
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
-_COLOURS = {"node": "cyan", "leg": "yellow", "ended": "green"}
+_COLOURS = {"node": "cyan", "leg": "yellow", "queue": "magenta", "ended": "green"}
 
 
 @click.command(
@@ -190,7 +190,7 @@ def _line(event: Event) -> str:
         what = str(detail.pop("op", None) or detail.pop("kind", None) or detail.pop("event", None) or event.kind)
         text = "    " * (event.kind in ("instruction", "result")) + f"{'-> ' * (event.kind == 'result')}{what}"
         text = f"{text}  {_fields(detail)}".rstrip()
-        text = f"{event.kind} {text}" if event.kind in ("leg", "recording") else text
+        text = f"{event.kind} {text}" if event.kind in ("leg", "queue", "recording") else text
     return f"{event.ms / 1000:>9.3f}  " + click.style(plain(text)[:300], fg=_COLOURS.get(event.kind))
 
 

@@ -8,7 +8,7 @@ for the longest prefix, then for the default (`*`). An emergency number is never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -147,6 +147,27 @@ class RouteTable:
         else:
             return prefix + "*"
         return None
+
+
+def taken_by(patterns: Sequence[str], country: str) -> Callable[[str], bool]:
+    """Whether a number, in any of its forms, is one of those that the patterns take. They may overlap.
+
+    Raises `RouteError` with every pattern that can't be read.
+    """
+    tables: list[RouteTable] = []
+    faults = Collector()
+    for pattern in patterns:
+        try:
+            tables.append(RouteTable([Route(pattern, "-")], country))
+        except RouteError as error:
+            faults.faults += error.faults
+    faults.raise_as(RouteError)
+
+    def is_taken(raw: str) -> bool:
+        number = tables[0].number(raw) if tables else None
+        return number is not None and any(table.find(number) for table in tables)
+
+    return is_taken
 
 
 def parse_routes(

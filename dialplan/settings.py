@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import PurePosixPath
 
 from dialplan.faults import Collector, Fault, SettingsError
@@ -163,7 +164,7 @@ class RenderSettings:
 
     def trunk_networks(self) -> tuple[str, ...]:
         """Every network whose calls the external profile takes, sorted, each once. Call it on checked settings."""
-        found = {str(network) for trunk in self.trunks for network in _networks_of(trunk)}
+        found = {str(network) for trunk in self.trunks for network in networks_of(trunk.networks, trunk.proxy)}
         return tuple(sorted(found))
 
     def control_networks(self) -> tuple[str, ...]:
@@ -375,8 +376,9 @@ def _check_network(network: str, place: str, faults: Collector) -> None:
         faults.add(place, f"{network} is wider than /{_WIDEST_TRUNK}: it would let strangers in")
 
 
-def _networks_of(trunk: Trunk) -> list[IPv4Network | object]:
-    return [ip_network(network) for network in trunk.networks or (trunk.proxy.partition(":")[0],)]
+def networks_of(networks: Sequence[str], proxy: str) -> list[IPv4Network | IPv6Network]:
+    """The networks whose calls a trunk takes. Raises ValueError where neither they nor the proxy are addresses."""
+    return [ip_network(network) for network in networks or (proxy.partition(":")[0],)]
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import logging
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,21 +19,31 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from dialplan.contexts import AGAIN_EXTENSION, RESUME_EXTENSION
+from dialplan.routes import taken_by
 from dialplan.xml import TRUNK_CONTEXT
+from engine.acd.store_redis import RedisStore
+from engine.acd_parts import AcdParts
 from engine.cdr.outbox import Applier, CallOutbox
 from engine.clock import RandomIds, SystemClock
 from engine.config import Config
 from engine.domain.routing import RoutingSnapshot
+from engine.logs import set_up_logging
+from engine.lookups import Lookups
 from engine.services.announce import CHANNEL
 from engine.session.admission import Admission
 from engine.session.calendars import Calendars
+from engine.session.connect import Connections
+from engine.session.contacts import Contacts
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
 from engine.session.fallback import FallbackFile
 from engine.session.http_request import HttpRequests
 from engine.session.janitor import Janitor
 from engine.session.journal import RedisJournal
+from engine.session.limit_counts import RedisCounts
+from engine.session.limits import KEEP_EVERY_S, ChannelLimits
 from engine.session.media import MediaPaths
+from engine.session.queue_figures import QueueReader
 from engine.session.recorder import Recorder
 from engine.session.register import Register
 from engine.session.routing import Flows, Routing, RoutingUnavailable
@@ -78,6 +86,7 @@ class App:
         self._greenlets: list[gevent.Greenlet] = []
         self._redis = _redis(config)
         self._database = Database(config.database.dsn, name=f"callwright {name}")
+        self._lookups = Lookups(config.database.dsn, f"callwright {name} lookups")
         self._register = Register()
         self._disk = ThreadPool(4)
         fallback = FallbackFile(state / "journal" / "journal.ndjson", self._disk.apply)
@@ -96,15 +105,28 @@ class App:
         prompts, wait_s, on_disk = config.engine.prompts_dir, config.speech.wait_s, self._disk.apply
         speaker = RedisSpeaker(_redis(config, wait_s), prompts, ids, wait_s, on_disk)
         media = MediaPaths(prompts, library.prompts_dir(), speaker, on_disk)
-        recorder = Recorder(config.engine.recordings_dir, ids, outbox.announce, self._routing.at)
+        unrecorded = taken_by(config.engine.unrecorded_numbers, config.engine.default_country)
+        recorder = Recorder(config.engine.recordings_dir, ids, outbox.announce, self._routing.at, unrecorded)
+        self._limits = ChannelLimits(RedisCounts(self._redis), self._routing.current)
         self._conversations = Conversations(
             control=self._control,
             clock=clock,
             ids=ids,
-            media=media,
             recorder=recorder,
-            routing=self._routing.at,
             settings=DialSettings(config.dialplan.domain, f"{RESUME_EXTENSION}:XML:{TRUNK_CONTEXT}"),
+            limits=self._limits,
+        )
+        self._acd = AcdParts(
+            name,
+            lambda: RedisStore(_redis(config)),
+            self._routing.current,
+            self._controls,
+            self._journal,
+            self._database,
+        )
+        connections = Connections(self._conversations, media, self._routing.at, self._routing.current, self._acd.desk)
+        queueing = self._acd.queueing(
+            self._conversations, recorder, media, flows, self._routing.at, clock, self._lookups.last_agent
         )
         tools = Toolbox(
             self._journal,
@@ -113,10 +135,16 @@ class App:
             flows,
             media,
             self._routing.at,
+            self._routing.current,
             Calendars(),
             recorder,
             self._conversations,
+            connections,
+            queueing,
             HttpRequests(_web(config), media),
+            Contacts(self._lookups),
+            QueueReader(RedisStore(self._redis)),
+            self._limits,
         )
         admission = Admission(
             self._routing.current,
@@ -124,11 +152,20 @@ class App:
             clock,
             config.engine.default_country,
             config.engine.default_language,
+            self._limits,
         )
         self._services = SessionServices(name, tools, self._register, outbox, admission)
         entry = f"{AGAIN_EXTENSION}:XML:{TRUNK_CONTEXT}"
         self._janitor = Janitor(
-            name, self._journal, self._register, outbox, self._controls, clock, self._conversations, entry
+            name,
+            self._journal,
+            self._register,
+            outbox,
+            self._controls,
+            clock,
+            self._conversations,
+            (queueing, connections, self._limits),
+            entry,
         )
         self._server = OutboundServer(
             (config.engine.listen.host, config.engine.listen.port),
@@ -153,6 +190,8 @@ class App:
                 self._listen_for_changes,
                 self._janitor.run,
                 self._look_after_calls,
+                self._keep_limits,
+                *self._acd.work,
             )
         ]
         self._server.start()
@@ -171,6 +210,7 @@ class App:
             log.warning("spool: what waits stays in %s for the next start", self._spool.directory)
         self._spool.close()
         self._database.close()
+        self._lookups.close()
 
     def _drain(self) -> None:
         """No new calls; those in conversation are let go at once (they come back to another engine), the others may
@@ -216,6 +256,10 @@ class App:
                     log.warning("call %s: longer than engine.max_call_seconds, hung up", session.call_id)
                     with contextlib.suppress(SwitchError):
                         self._control(session.channel.info.switch).kill(session.call_id, "ALLOTTED_TIMEOUT")
+
+    def _keep_limits(self) -> None:
+        while not self.stopping.wait(KEEP_EVERY_S):
+            self._limits.keep(session.log for session in self._register)
 
     def _control(self, switch: str) -> Control:
         """The control connection of the switch; where there is but one, whatever it calls itself."""
@@ -318,31 +362,6 @@ def _redis(config: Config, longest_command_s: float = 0) -> redis.Redis:
         max_connections=64,
         retry=Retry(NoBackoff(), 0),
     )
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
-def set_up_logging(config: Config) -> None:
-    """Log to standard error as the configuration says, times in UTC."""
-    handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    handler.setFormatter(JsonLines() if config.log.format == "json" else text)
-    assert handler.formatter is not None
-    handler.formatter.converter = time.gmtime
-    logging.basicConfig(level=config.log.level.upper(), handlers=[handler], force=True)
 
 
 def run(config: Config) -> int:

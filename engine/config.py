@@ -32,6 +32,8 @@ from pydantic import (
     model_validator,
 )
 
+from dialplan.faults import RouteError
+from dialplan.routes import taken_by
 from engine.config_reader import ConfigError, read
 from engine.config_values import (
     Address,
@@ -86,6 +88,17 @@ class Engine(Section):
     """Language of a call whose flow sets none (ISO 639-1)."""
     max_call_seconds: Count = 14400
     """A call that lasts longer is ended: the guard against a channel that nobody hangs up."""
+    unrecorded_numbers: Annotated[tuple[str, ...], Commas] = ()
+    """Own numbers, extensions and prefixes with `*`: no conversation from, to or with one of them is ever recorded."""
+
+    @field_validator("unrecorded_numbers")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        try:
+            taken_by(value, info.data.get("default_country", "CZ"))
+        except RouteError as error:
+            raise ValueError("; ".join(fault.message for fault in error.faults)) from None
+        return value
 
     @field_validator("prompts_dir")
     @classmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ivr_flows.expressions import TO_TYPE, Expression, Type, Value, text
 from ivr_flows.instructions import Media
+from ivr_flows.results import QueueStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class CallData:
 
     `did` and `ani` are normalised numbers; `ani` is empty when `anonymous`. `language` is the route's wish, empty for
     none. `started_ms`: when the call came, UTC epoch ms. `attributes` are those that the call already carries.
-    `call_id` is the call's own, for good.
+    `call_id` is the call's own, for good. `standing`: where the caller stands as a waiting flow begins.
     """
 
     did: str
@@ -26,10 +27,25 @@ class CallData:
     started_ms: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
     call_id: str = ""
+    standing: QueueStanding | None = None
+
+
+def queue_facts(standing: QueueStanding | None) -> dict[str, int]:
+    """What expressions read of the caller's place in the queue (`expressions.QUEUE_NAMES`); 0: not known."""
+    told = standing or QueueStanding(0)
+    return {
+        "queue.position": told.position,
+        "queue.waited_s": told.waited_s,
+        "queue.wait_low_s": told.wait_low_s or 0,
+        "queue.wait_high_s": told.wait_high_s or 0,
+    }
 
 
 class Call:
-    """What a node is given to work with. One for each flow that is entered; `attributes` go on to the next flow."""
+    """What a node is given to work with. One for each flow that is entered; `attributes` and `queue` go on to the next.
+
+    `queue` is what `queue_facts` gives, kept up to date by the interpreter.
+    """
 
     def __init__(
         self,
@@ -39,6 +55,7 @@ class Call:
         variables: Mapping[str, Value],
         attributes: dict[str, str],
         types: Mapping[str, Type] | None = None,
+        queue: Mapping[str, int] | None = None,
     ) -> None:
         self.data = data
         self.language = language
@@ -50,6 +67,7 @@ class Call:
         self.attributes = attributes
         self._prompts = prompts
         self._types = types or {}
+        self._queue = queue_facts(data.standing) if queue is None else queue
 
     def media(self, prompts: Iterable[str]) -> tuple[Media, ...]:
         """The prompts in the call's language. Raises `KeyError` for what no check would have let through."""
@@ -79,6 +97,8 @@ class Call:
         """The value behind a name of the expression language; None for one that was never set."""
         if name.startswith("call.attributes."):
             return self.attributes.get(name.removeprefix("call.attributes."), "")
+        if name in self._queue:
+            return self._queue[name]
         match name:
             case "call.did":
                 return self.data.did

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-RefKind = Literal["prompt", "variable", "agent", "trunk", "calendar", "flow", "queue", "voice", "origin", "secret"]
+RefKind = Literal[
+    "prompt", "variable", "agent", "trunk", "calendar", "flow", "queue", "notice", "voice", "origin", "secret"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def origin(url: str) -> str:
 
 
 NAME = r"^[a-z][a-z0-9_-]{0,63}$"
-"""Ids of flows, nodes, prompts, agents, calendars, trunks."""
+"""Ids of flows, nodes, prompts, agents, calendars, trunks, notices."""
 VARIABLE = r"^[a-z][a-z0-9_]{0,39}$"
 EXIT = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 PATH = r"^([A-Za-z0-9_][A-Za-z0-9._-]{0,63}/){0,4}[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\.wav$"
@@ -47,8 +49,9 @@ TrunkId = Annotated[str, Field(pattern=NAME), Ref("trunk")]
 CalendarId = Annotated[str, Field(pattern=NAME), Ref("calendar")]
 QueueId = Annotated[str, Field(pattern=NAME), Ref("queue")]
 FlowId = Annotated[str, Field(pattern=NAME), Ref("flow")]
+NoticeId = Annotated[str, Field(pattern=NAME), Ref("notice")]
 Name = Annotated[str, Field(pattern=NAME)]
-"""A name that nothing is looked up by when a flow is checked: a room, a mailbox, a notice, a skill."""
+"""A name that nothing is looked up by when a flow is checked: a room, a mailbox, a skill."""
 VoiceLanguage = Annotated[str, Field(pattern=r"^[a-z]{2}$"), Ref("voice")]
 """A language that the speech engine must have a voice for."""
 SecretName = Annotated[str, Field(pattern=NAME), Ref("secret")]

@@ -60,11 +60,14 @@ class Flow:
     limits: Limits = Limits()
     schema: Literal["callwright/flow/1"] = "callwright/flow/1"
 
-    def begin(self, data: CallData, language: str, attributes: dict[str, str]) -> Call:
-        """What the nodes work with when a call enters this flow: its own variables, the call's attributes."""
+    def begin(
+        self, data: CallData, language: str, attributes: dict[str, str], queue: Mapping[str, int] | None = None
+    ) -> Call:
+        """What the nodes work with when a call enters this flow: its own variables, the call's attributes, and its
+        place in the queue (`call.queue_facts`), if that is newer than in the call's data."""
         defaults = {name: each.default for name, each in self.variables.items() if each.default is not None}
         types = {name: each.type for name, each in self.variables.items()}
-        return Call(data, self.language(language), self.prompts, defaults, attributes, types)
+        return Call(data, self.language(language), self.prompts, defaults, attributes, types, queue)
 
     def language(self, wanted: str) -> str:
         """The language to speak: the wanted one if the flow has it, else the flow's first."""

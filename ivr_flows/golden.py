@@ -4,10 +4,11 @@
 
 A case is a JSON object. It holds either `node` (a node without its exits; `flow` may give prompts, variables and so on
 around it, `passes` how often the flow has come to it) or `flows` (documents, or names of templates; the first one is
-entered). `call` gives the facts. `exchange` lists what is asked (`expect`) and what is answered (`reply` with `at_ms`,
-or `caller_gone` with the cause). The end is `exit` (or `next_flow`, `sub_flow`), `variables`, `attributes` and
-`language` for a node, `outcome` for flows. A case with `document`, and `world` if one is needed, tells the `findings`
-of an upload. Whatever a case holds is compared; `--update` writes what happens now in place of what was expected.
+entered). `call` gives the facts. `exchange` lists what is asked (`expect`) and what is answered: `reply` with `at_ms`
+and, for who waits in a queue, `standing`; or `caller_gone` with the cause. The end is `exit` (or `next_flow`,
+`sub_flow`), `variables`, `attributes` and `language` for a node, `outcome` for flows. A case with `document`, and
+`world` if one is needed, tells the `findings` of an upload. Whatever a case holds is compared; `--update` writes what
+happens now in place of what was expected.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from ivr_flows.instructions import Instruction, NodeEntered, Step
 from ivr_flows.loading import check, load
 from ivr_flows.node import REGISTRY, NextFlow, Return, SubFlow
 from ivr_flows.program import FlowOutcome, run
-from ivr_flows.results import CallerGone, Reply
+from ivr_flows.results import CallerGone, QueueStanding, Reply
 from ivr_flows.salvage import read_node
 
 JsonObject = dict[str, Any]
+_ANSWER = ("reply", "at_ms", "standing", "caller_gone")
 _CALL: JsonObject = {"did": "+420222333444", "ani": "+420601234567"}
 
 
@@ -75,7 +77,12 @@ def _rehearse_node(case: JsonObject) -> JsonObject:
 
 def facts(case: JsonObject) -> CallData:
     """The facts of the case's call; those that it doesn't give are the same in all cases."""
-    return CallData(**{**_CALL, **case.get("call", {})})
+    given = {**_CALL, **case.get("call", {})}
+    return CallData(**{**given, "standing": _standing(given)})
+
+
+def _standing(given: JsonObject) -> QueueStanding | None:
+    return QueueStanding(**given["standing"]) if "standing" in given else None
 
 
 def around(node: JsonObject, flow: JsonObject) -> Flow:
@@ -143,9 +150,9 @@ def _converse(running: Generator[Any, Any, Any], exchange: Sequence[JsonObject],
     try:
         asked = next(running)
         for number, turn in enumerate(exchange):
-            if set(turn) - {"entered", "expect", "reply", "at_ms", "caller_gone"}:
+            if set(turn) - {"entered", "expect", *_ANSWER}:
                 raise GoldenError(f"turn {number} has unknown fields: {sorted(turn)}")
-            answer: JsonObject = {key: turn[key] for key in ("reply", "at_ms", "caller_gone") if key in turn}
+            answer: JsonObject = {key: turn[key] for key in _ANSWER if key in turn}
             happened.append({**told(asked), **answer})
             asked = _answer(running, asked, answer)
     except StopIteration as stop:
@@ -161,7 +168,8 @@ def _answer(running: Generator[Any, Any, Any], asked: Any, answer: JsonObject) -
     if "caller_gone" in answer:
         return running.throw(CallerGone(answer["caller_gone"]))
     result = codec.load_result(answer["reply"])
-    return running.send(Reply(result, answer.get("at_ms", 0)) if isinstance(asked, Step) else result)
+    reply = Reply(result, answer.get("at_ms", 0), _standing(answer))
+    return running.send(reply if isinstance(asked, Step) else result)
 
 
 def without_defaults(instruction: Instruction) -> JsonObject:

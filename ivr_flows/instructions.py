@@ -264,10 +264,14 @@ class SkillStep:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue(Asks[Conversation | QueueLeft | Refused]):
-    """Wait in a queue for an agent and talk. `exit_keys` end the waiting; `wait_flow` is what the caller hears."""
+    """Wait in a queue for an agent and talk. `exit_keys` end the waiting; `wait_flow` is what the caller hears.
+
+    None leaves priority, waiting flow, longest wait and recording to the queue's settings or the route's. `language` is
+    what the call speaks at that moment.
+    """
 
     queue: str
-    priority: int = 0
+    priority: int | None = None
     skills: Mapping[str, int] = field(default_factory=dict)
     relax: tuple[SkillStep, ...] = ()
     sticky_s: int = 0
@@ -275,6 +279,7 @@ class Enqueue(Asks[Conversation | QueueLeft | Refused]):
     max_wait_s: int | None = None
     exit_keys: str = ""
     record: bool | None = None
+    language: str = ""
     op: Literal["enqueue"] = "enqueue"
 
 

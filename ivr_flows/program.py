@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ivr_flows import instructions as do
-from ivr_flows.call import Call, CallData
+from ivr_flows.call import Call, CallData, queue_facts
 from ivr_flows.flow import Flow, Wired
 from ivr_flows.instructions import Instruction, NodeEntered, Step
 from ivr_flows.node import End as NodeEnd
@@ -100,6 +100,7 @@ class _Interpreter:
         self._source = source
         self._data = data
         self._attributes = dict(data.attributes)
+        self._queue = queue_facts(data.standing)
         self._language = data.language
         self._entered: list[NodeEntered] = []
         self._steps = 0
@@ -152,7 +153,7 @@ class _Interpreter:
     def _open(self, flow_id: str, version: str, called_for: SubFlow | None = None) -> _Frame:
         self._at = NodeEntered(flow_id, version, "")
         flow = self._source.get(flow_id, version)
-        call = flow.begin(self._data, self._language, self._attributes)
+        call = flow.begin(self._data, self._language, self._attributes, self._queue)
         self._language = self._language or call.language
         return _Frame(flow, call, flow.entry, called_for=called_for)
 
@@ -247,6 +248,8 @@ class _Interpreter:
         if not isinstance(reply, Reply):
             raise TypeError(f"a Reply was expected, not {type(reply).__name__}")
         self._at_ms = reply.at_ms
+        if reply.standing is not None:
+            self._queue.update(queue_facts(reply.standing))
         if isinstance(reply.result, Conversation | ConferenceLeft):
             self._talk_ms += reply.result.talk_ms
         elif isinstance(reply.result, QueueLeft):

@@ -122,7 +122,7 @@ class ContactsFound:
 
 @dataclass(frozen=True, slots=True)
 class NoticeState:
-    """Whether a notice is on; then its sound files below the prompts directory, in the language asked for."""
+    """Whether a notice is on; then its sound files below the prompts directory, in a language that it has."""
 
     active: bool
     files: tuple[str, ...] = ()
@@ -142,12 +142,21 @@ class QueueFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Onward:
+    """Where a queue sends calls that it does not keep: the id of a flow, a queue or an agent, or a public number."""
+
+    kind: Literal["flow", "queue", "agent", "number"]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueLeft:
-    """The caller left the queue without an agent: why, and with which key."""
+    """The caller left the queue without an agent: why, with which key, and where the queue's settings send him then."""
 
     why: Literal["timeout", "no_agents", "full", "closed", "key"]
     key: str | None = None
     waited_ms: int = 0
+    onward: Onward | None = None
     kind: Literal["queue_left"] = "queue_left"
 
 
@@ -212,14 +221,29 @@ RESULTS: tuple[type, ...] = get_args(get_args(Result)[0])
 
 
 @dataclass(frozen=True, slots=True)
+class QueueStanding:
+    """Where a waiting caller stands: his place from 1 (0: not known), and how long he has waited, s.
+
+    `wait_low_s` and `wait_high_s`: between which waits from now on he will probably be answered; None: not known.
+    """
+
+    position: int
+    waited_s: int = 0
+    wait_low_s: int | None = None
+    wait_high_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What is sent into the flow program: the result, and when it came, in ms since the program's start.
 
-    The program reads no clock; its time limit is held against `at_ms`.
+    The program reads no clock; its time limit is held against `at_ms`. `standing`: where the caller of a waiting flow
+    stands now; None: nothing new.
     """
 
     result: Result
     at_ms: int
+    standing: QueueStanding | None = None
 
 
 class CallerGone(Exception):

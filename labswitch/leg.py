@@ -8,6 +8,7 @@ Everything here runs on one asyncio loop; a `Leg` may own threads, but calls its
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,6 +58,43 @@ class LegEnd:
     sip_code: int | None = None
 
 
+@dataclass(frozen=True)
+class Registration:
+    """A phone of a user of the directory, as it registered."""
+
+    user: str
+    contact_user: str
+    address: tuple[str, int]
+    """Where it can be called."""
+    user_agent: str
+    call_id: str
+    expires_s: int
+    """0 where it went."""
+    expires_at_s: float
+    """On `time.monotonic`."""
+
+    @property
+    def contact(self) -> str:
+        """Its address as a URI."""
+        return f"sip:{self.contact_user}@{self.address[0]}:{self.address[1]}"
+
+    def expires_at_epoch_s(self) -> int:
+        """When it ends, by the clock on the wall."""
+        return int(time.time() + self.expires_at_s - time.monotonic())
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What an INVITE of ours carries beyond the usual."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    uri_parameters: tuple[str, ...] = ()
+    """Of the address that is called: `name=value`."""
+
+
+NO_EXTRAS = Extras()
+
+
 class LegListener(Protocol):
     """What a leg tells its channel."""
 
@@ -102,7 +140,14 @@ class LegMaker(Protocol):
     """Makes outgoing legs for dial strings such as `sofia/external/100@127.0.0.1:5090`,
     `sofia/internal/alice%example.org` (registered user) or `sofia/gateway/<name>/<number>`."""
 
-    def dial(self, target: str, caller_id_number: str, caller_id_name: str, listener: LegListener) -> Leg:
+    def dial(
+        self,
+        target: str,
+        caller_id_number: str,
+        caller_id_name: str,
+        listener: LegListener,
+        extras: Extras = NO_EXTRAS,
+    ) -> Leg:
         """Start an outgoing leg. Raises `DialError` when the target can't be called at all."""
 
 

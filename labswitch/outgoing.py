@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from labswitch.config import is_true
 from labswitch.headers import CallerProfile, Times
-from labswitch.leg import DialError
+from labswitch.leg import DialError, Extras
 from labswitch.state import State
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 NO_NUMBER = "0000000000"
 """FreeSWITCH's caller number where none is given."""
+
+_HEADER = "sip_h_"
+"""A variable of this prefix is a header of the INVITE."""
 
 _NO_CHANNEL = frozenset({"SUBSCRIBER_ABSENT", "USER_NOT_REGISTERED", "CHAN_NOT_IMPLEMENTED"})
 """Failures that come before FreeSWITCH makes a channel: nothing is destroyed then."""
@@ -29,7 +33,8 @@ def call_out(switch: Switch, address: str, variables: Mapping[str, str], caller:
     channel.passive_routing = True
     channel.variables.update(_variables(channel, address, variables, caller))
     try:
-        channel.leg = switch.dial(address, profile.caller_id_number, profile.caller_id_name, channel)
+        extras = _extras(channel, switch)
+        channel.leg = switch.dial(address, profile.caller_id_number, profile.caller_id_name, channel, extras)
     except DialError as error:
         channel.state = channel.running_state = State.NONE
         if error.cause not in _NO_CHANNEL:
@@ -102,6 +107,19 @@ def _variables(channel: Channel, address: str, given: Mapping[str, str], caller:
         "sip_req_uri": "/".join(parts[2:]),
         "sip_to_user": channel.profile.destination_number,
     }
+
+
+def _extras(channel: Channel, switch: Switch) -> Extras:
+    """Headers of `sip_h_…`; with `sip_auto_answer` what asks a phone to answer by itself, in FreeSWITCH's spelling."""
+    if is_true(channel.variables.get("sip_auto_answer")):
+        profile = switch.config.profiles.get(channel.variables["sofia_profile_name"])
+        channel.set("sip_h_Call-Info", f"<sip:{profile.sip_ip if profile else ''}>;answer-after=0")
+        channel.set("sip_invite_params", "intercom=true")
+    headers = tuple(
+        (name.removeprefix(_HEADER), value) for name, value in channel.variables.items() if name.startswith(_HEADER)
+    )
+    parameters = channel.variables.get("sip_invite_params", "")
+    return Extras(headers, tuple(filter(None, parameters.split(";"))))
 
 
 def _called(address: str) -> str:

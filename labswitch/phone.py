@@ -16,7 +16,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labswitch import sdp
@@ -60,6 +60,8 @@ class Behaviour:
     """What it says once the call is up; None is silence."""
     hangup_after_s: float | None = None
     """How long after the answer it hangs up by itself."""
+    auto_answer: bool = False
+    """Answers by itself, and without ringing first, a call that asks for it (`Call-Info`, `Answer-Mode`)."""
 
     @classmethod
     def answering(
@@ -67,6 +69,11 @@ class Behaviour:
     ) -> Behaviour:
         """Answers, and talks in a tone."""
         return cls(answer_after_s=after_s, tone_hz=tone_hz, hangup_after_s=hangup_after_s)
+
+    @classmethod
+    def auto_answering(cls, tone_hz: float | None = None) -> Behaviour:
+        """Answers at once where the call asks for it, and rings for ever where it does not."""
+        return cls(auto_answer=True, tone_hz=tone_hz)
 
     @classmethod
     def busy(cls) -> Behaviour:
@@ -250,7 +257,8 @@ class Phone:
             offer = sdp.parse(str(request.getBody() or ""))
         except sdp.SdpError:
             return request.genResponse(488, phrase_of(488), server=USER_AGENT), None, None
-        caller = Headers(self._endpoint.current_text).address("from")
+        headers = Headers(self._endpoint.current_text)
+        caller, answer_after_s = headers.address("from"), headers.answer_after_s()
         called = parse_address(received_text(request.getRURI().original_uri))
         line = self._new_line()
         try:
@@ -260,8 +268,10 @@ class Phone:
             self._lines.discard(line)
             line.discard()
             return request.genResponse(400, phrase_of(400)), None, None
+        if behaviour.auto_answer and answer_after_s is not None:
+            behaviour = replace(behaviour, answer_after_s=answer_after_s, rings=False)
         self._behave(line, behaviour)
-        self._incoming.put(PhoneCall(line, called.user, caller.user, caller.display))
+        self._incoming.put(PhoneCall(line, called.user, caller.user, caller.display, headers))
         return result
 
     def _behave(self, line: Line, behaviour: Behaviour) -> None:

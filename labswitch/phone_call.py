@@ -11,6 +11,7 @@ import numpy as np
 
 from labswitch.phone_line import Key, Line, PhoneEnd
 from labswitch.phone_media import RATE_HZ, Samples, is_tone, loudness, tone_amplitude
+from labswitch.sip_headers import Headers
 from labswitch.sip_thread import SipThread
 
 WINDOW_S = 0.2
@@ -43,10 +44,14 @@ class PhoneCall:
     Methods that wait raise `PhoneTimeout` at their deadline and `CallOver` when the call ends first.
     """
 
-    def __init__(self, line: Line, number: str, caller_number: str, caller_name: str) -> None:
+    def __init__(
+        self, line: Line, number: str, caller_number: str, caller_name: str, invite: Headers | None = None
+    ) -> None:
         """Made by `Phone`."""
         self.number = number
         """Who is called."""
+        self.invite = invite
+        """What the INVITE said, of a call that came in."""
         self.caller_number = caller_number
         self.caller_name = caller_name
         self._line = line

@@ -8,6 +8,7 @@ import sys
 import time
 import wave
 from collections.abc import Sequence
+from dataclasses import replace
 
 from labswitch.phone import Behaviour, CallOver, Phone, PhoneCall, PhoneTimeout, RegistrationFailed
 
@@ -75,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     agent.add_argument("--hangup-after-s", type=float, help="how long it talks; without it, until the caller hangs up")
     agent.add_argument("--talk", type=float, metavar="HZ", help="the tone that it talks in")
     agent.add_argument("--behave", choices=("answer", "busy", "reject", "silent"), default="answer")
+    agent.add_argument(
+        "--auto-answer",
+        action="store_true",
+        help="answer at once where the call asks for it (Call-Info: answer-after=0)",
+    )
     agent.add_argument("--calls", type=int, help="end after so many calls")
     agent.set_defaults(run=_agent)
     return parser
@@ -143,7 +149,7 @@ def _agent(options: argparse.Namespace) -> int:
         domain=options.domain,
         registrar=options.registrar,
         password=options.password,
-        behaviour=behaviours[options.behave],
+        behaviour=replace(behaviours[options.behave], auto_answer=options.auto_answer),
     ) as phone:
         if options.registrar:
             phone.register()

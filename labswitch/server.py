@@ -12,10 +12,10 @@ from labswitch import api
 from labswitch import config as configuration
 from labswitch.config import Config
 from labswitch.esl import ControlServer
-from labswitch.leg import Invitation, Leg
+from labswitch.headers import Headers
+from labswitch.leg import Invitation, Leg, Registration
 from labswitch.rtp import PortRange
 from labswitch.sip import USER_AGENT, Gateway, Profile, SipStack
-from labswitch.sip_registrar import Registration
 from labswitch.switch import Switch
 
 log = logging.getLogger("labswitch")
@@ -49,6 +49,7 @@ class LabSwitch:
             self.sip = make_sip(config, self.switch)
             self.switch.leg_maker = self.sip
             self.switch.registrations = self._registrations
+            self.switch.flush_registration = self._flush_registration
             try:
                 self.sip.start()
             except OSError:
@@ -76,11 +77,14 @@ class LabSwitch:
         if self.state_dir is not None:
             (self.state_dir / READY_FILE).unlink(missing_ok=True)
 
-    def _registrations(self, profile: str) -> dict[str, str]:
+    def _registrations(self, profile: str) -> dict[str, Registration]:
         if self.sip is None or profile not in self.config.profiles:
             return {}
-        found = self.sip.registrations(profile)
-        return {user: _contact(entry) for user, entry in found.items()}
+        return self.sip.registrations(profile)
+
+    def _flush_registration(self, profile: str, user: str) -> None:
+        if self.sip is not None and profile in self.config.profiles:
+            self.sip.flush_registration(profile, user)
 
     def _write_ready(self) -> None:
         if self.state_dir is None:
@@ -110,7 +114,7 @@ def make_sip(config: Config, switch: Switch) -> SipStack:
         lambda invitation, leg: _take(switch, invitation, leg),
         domain=domain,
         rtp_ports=PortRange(config.rtp_start_port, config.rtp_end_port),
-        on_registration=lambda profile, user, entry: _tell_registration(switch, domain, profile, user, entry),
+        on_registration=lambda profile, what, entry: tell_registration(switch, domain, profile, what, entry),
     )
 
 
@@ -138,27 +142,44 @@ def _gateway(given: configuration.Gateway) -> Gateway | None:
     return Gateway(given.name, ip, int(port or 5060), given.profile, user, password)
 
 
-def _contact(entry: Registration) -> str:
-    ip, port = entry.address
-    return f"sip:{entry.contact_user}@{ip}:{port}"
+def tell_registration(switch: Switch, domain: str, profile: str, what: str, entry: Registration) -> None:
+    """CUSTOM sofia::register, sofia::unregister or sofia::expire, each with other headers, as in FreeSWITCH."""
+    headers = [("profile-name", profile), *_TOLD[what](entry, domain)]
+    switch.fire("CUSTOM", lambda: headers, subclass=f"sofia::{what}")
 
 
-def _tell_registration(switch: Switch, domain: str, profile: str, user: str, entry: Registration | None) -> None:
-    """CUSTOM sofia::register, or sofia::unregister when the phone went."""
-    subclass = "sofia::register" if entry is not None else "sofia::unregister"
-    headers = [("profile-name", profile), ("from-user", user), ("from-host", domain), ("presence-hosts", domain)]
-    if entry is not None:
-        headers += [
-            ("contact", f"<{_contact(entry)}>"),
-            ("call-id", entry.call_id),
-            ("rpid", "unknown"),
-            ("status", "Registered(UDP)"),
-            ("to-user", user),
-            ("to-host", domain),
-            ("network-ip", entry.address[0]),
-            ("network-port", str(entry.address[1])),
-            ("username", user),
-            ("realm", domain),
-            ("user-agent", entry.user_agent),
-        ]
-    switch.fire("CUSTOM", lambda: headers, subclass=subclass)
+def _registered(entry: Registration, domain: str) -> Headers:
+    return [
+        *(("from-user", entry.user), ("from-host", domain), ("presence-hosts", "n/a")),
+        *(("contact", _shown(entry)), ("call-id", entry.call_id), ("rpid", "unknown")),
+        *(("status", "Registered(UDP)"), ("expires", str(entry.expires_s))),
+        *(("to-user", entry.user), ("to-host", domain), *_network(entry)),
+        *(("username", entry.user), ("realm", domain), ("user-agent", entry.user_agent)),
+    ]
+
+
+def _unregistered(entry: Registration, domain: str) -> Headers:
+    return [
+        *(("username", entry.user), ("from-user", entry.user), ("from-host", domain)),
+        *(("contact", _shown(entry)), ("call-id", entry.call_id), ("rpid", "unknown"), ("realm", domain)),
+        *(*_network(entry), ("user-agent", entry.user_agent), ("expires", "0")),
+    ]
+
+
+def _expired(entry: Registration, domain: str) -> Headers:
+    return [
+        *(("call-id", entry.call_id), ("user", entry.user), ("username", entry.user), ("host", domain)),
+        *(("contact", _shown(entry)), ("expires", str(entry.expires_at_epoch_s()))),
+        *(("user-agent", entry.user_agent), ("realm", domain), *_network(entry)),
+    ]
+
+
+_TOLD = {"register": _registered, "unregister": _unregistered, "expire": _expired}
+
+
+def _shown(entry: Registration) -> str:
+    return f'"" <{entry.contact}>'
+
+
+def _network(entry: Registration) -> Headers:
+    return [("network-ip", entry.address[0]), ("network-port", str(entry.address[1]))]

@@ -10,19 +10,19 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
 from labswitch import sdp
-from labswitch.leg import DialError, Invitation, Leg, LegListener
+from labswitch.leg import NO_EXTRAS, DialError, Extras, Invitation, Leg, LegListener, Registration
 from labswitch.rtp import NoFreePort, PortRange
 from labswitch.sip_causes import phrase_of
 from labswitch.sip_dialog import Caller, Target
 from labswitch.sip_headers import Headers, parse_address
 from labswitch.sip_leg import SipLeg
 from labswitch.sip_manners import FreeSwitchManners
-from labswitch.sip_registrar import Authenticator, Registrar, Registration
+from labswitch.sip_registrar import Authenticator, Registrar
 from labswitch.sip_thread import SipThread
 from labswitch.sip_transport import SipEndpoint, received_text
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 USER_AGENT = "callwright-labswitch"
 OnInvite = Callable[[Invitation, Leg], None]
-OnRegistration = Callable[[str, str, "Registration | None"], None]
+OnRegistration = Callable[[str, str, Registration], None]
 
 _GATEWAY = re.compile(r"sofia/gateway/(?P<gateway>[^/]+)/(?P<number>.+)", re.DOTALL)
 _PROFILE = re.compile(r"sofia/(?P<profile>[^/]+)/(?:sips?:)?(?P<rest>.+)", re.DOTALL)
@@ -87,8 +87,8 @@ class SipStack:
         on_registration: OnRegistration | None = None,
     ) -> None:
         """`directory` maps users to passwords, read on the SIP thread. `on_invite(invitation, leg)` is called on
-        `loop` and must set the leg's listener; `on_registration(profile, user, registration)` too, with None when
-        the user went. `domain` is the agents' domain and the realm of the digest."""
+        `loop` and must set the leg's listener; `on_registration(profile, what, registration)` too, with what
+        `Registrar` tells. `domain` is the agents' domain and the realm of the digest."""
         self._loop = loop
         self._profiles = {profile.name: profile for profile in profiles}
         self._directory = directory
@@ -116,6 +116,7 @@ class SipStack:
             leg.shut_down()
         running, self._running = list(self._running.values()), {}
         for entry in running:
+            self._thread.run(entry.registrar.close)
             self._thread.run(entry.endpoint.close)
 
     def address(self, profile: str) -> tuple[str, int]:
@@ -126,9 +127,18 @@ class SipStack:
         """Who is registered now, by user. Raises KeyError."""
         return self._running[profile].registrar.registrations
 
-    def dial(self, target: str, caller_id_number: str, caller_id_name: str, listener: LegListener) -> Leg:
+    def dial(
+        self,
+        target: str,
+        caller_id_number: str,
+        caller_id_name: str,
+        listener: LegListener,
+        extras: Extras = NO_EXTRAS,
+    ) -> Leg:
         """Start an outgoing leg to a dial string of `sofia`. Raises `DialError`."""
         running, caller, where = self._resolve(target, caller_id_number, caller_id_name)
+        caller = replace(caller, headers=extras.headers)
+        where = replace(where, uri_parameters=extras.uri_parameters)
         try:
             leg = self._new_leg(running, listener)
         except NoFreePort as error:
@@ -136,6 +146,10 @@ class SipStack:
         leg.open()
         leg.call(caller, where)
         return leg
+
+    def flush_registration(self, profile: str, user: str) -> None:
+        """End a user's registration as if its time had run out. Raises KeyError."""
+        self._thread.post(self._running[profile].registrar.expire, user)
 
     def _new_leg(self, running: _Running, listener: LegListener | None) -> SipLeg:
         leg = SipLeg(self._loop, running.endpoint, self._ports, listener)
@@ -191,7 +205,7 @@ class SipStack:
         manners = FreeSwitchManners(profile.user_agent, registers=profile.authenticate)
         endpoint = SipEndpoint(profile.ip, profile.port, on_request, manners)
         authenticator = Authenticator(self._domain, self._directory)
-        registrar = Registrar(authenticator, lambda user, entry: self._registered(profile.name, user, entry))
+        registrar = Registrar(authenticator, lambda what, entry: self._registered(profile.name, what, entry))
         running = _Running(profile, endpoint, authenticator, registrar)
         return running
 
@@ -266,9 +280,9 @@ class SipStack:
             headers=headers.extensions(),
         )
 
-    def _registered(self, profile: str, user: str, entry: Registration | None) -> None:
+    def _registered(self, profile: str, what: str, entry: Registration) -> None:
         if self._on_registration is not None:
-            self._post(self._on_registration, profile, user, entry)
+            self._post(self._on_registration, profile, what, entry)
 
     def _post(self, function: Callable[..., object], *args: object) -> None:
         if not self._loop.is_closed():

@@ -78,6 +78,8 @@ class Target:
     address: tuple[str, int]
     to_user: str | None = None
     to_host: str | None = None
+    uri_parameters: tuple[str, ...] = ()
+    """Of the request's address: `name=value`."""
 
 
 @dataclass(frozen=True)
@@ -386,3 +388,5 @@ def _set_addresses(ua: Any, caller: Caller, target: Target) -> None:
         ua.rUri.getUrl().host = target.to_host
     if target.to_user is not None:
         ua.rUri.getUrl().username = _token(target.to_user)
+    if target.uri_parameters:
+        ua.rTarget.other = target.uri_parameters

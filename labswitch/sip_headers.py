@@ -10,6 +10,7 @@ from labswitch.sip_transport import received_text
 DEFAULT_PORT = 5060
 _COMPACT = {"f": "from", "t": "to", "m": "contact", "i": "call-id", "s": "subject"}
 _NAME_ADDRESS = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^<"]*?))\s*<(?P<uri>[^>]*)>', re.DOTALL)
+_ANSWER_AFTER = re.compile(r";\s*answer-after\s*=\s*(\d{1,4})", re.IGNORECASE)
 _URI = re.compile(
     r"(?:sips?:)?(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]*\]|[^:;?>]*)(?::(?P<port>\d{1,5}))?", re.DOTALL | re.IGNORECASE
 )
@@ -35,7 +36,8 @@ class Headers:
         head = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
         unfolded = re.sub(r"\r?\n[ \t]+", " ", head)
         self._lines: list[tuple[str, str]] = []
-        for line in re.split(r"\r?\n", unfolded)[1:]:
+        self.first_line, *lines = re.split(r"\r?\n", unfolded)
+        for line in lines:
             name, colon, value = line.partition(":")
             if colon:
                 self._lines.append((received_text(name.strip()), received_text(value.strip())))
@@ -48,6 +50,14 @@ class Headers:
     def extensions(self) -> tuple[tuple[str, str], ...]:
         """Every header whose name begins with `X-`."""
         return tuple((key, value) for key, value in self._lines if key.lower().startswith("x-"))
+
+    def answer_after_s(self) -> float | None:
+        """After how many seconds the phone is asked to answer by itself: `Call-Info: <…>;answer-after=0`, or
+        `Answer-Mode: Auto` (RFC 5373); None where it is not."""
+        found = _ANSWER_AFTER.search(self.get("call-info"))
+        if found:
+            return float(found[1])
+        return 0.0 if self.get("answer-mode").partition(";")[0].strip().lower() == "auto" else None
 
     def address(self, name: str) -> Address:
         """The header read as an address; what can't be read is empty."""

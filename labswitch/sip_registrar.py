@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,23 +16,12 @@ from sippy.SipHeader import SipHeader
 from sippy.SipProxyAuthenticate import SipProxyAuthenticate
 from sippy.SipWWWAuthenticate import SipWWWAuthenticate
 
+from labswitch.leg import Registration
+from labswitch.sip_thread import SipThread
 from labswitch.sip_transport import received_text
 
 DEFAULT_EXPIRES_S = 3600
 MAX_EXPIRES_S = 7200
-
-
-@dataclass(frozen=True)
-class Registration:
-    """Where a user of the directory can be called."""
-
-    user: str
-    contact_user: str
-    address: tuple[str, int]
-    user_agent: str
-    call_id: str
-    expires_at_s: float
-    """On `time.monotonic`."""
 
 
 class Authenticator:
@@ -77,11 +66,14 @@ class Authenticator:
 class Registrar:
     """The registrations of one profile: one contact a user, the newest."""
 
-    def __init__(self, authenticator: Authenticator, on_change: Callable[[str, Registration | None], None]) -> None:
-        """`on_change(user, registration)`: registered (also again), or None: gone on the user's own wish."""
+    def __init__(self, authenticator: Authenticator, on_change: Callable[[str, Registration], None]) -> None:
+        """`on_change(what, registration)`: `register` (also again), `unregister` on a phone's own wish (which ends the
+        user's registration whichever phone it was that said so, as in FreeSWITCH), `expire`."""
         self._authenticator = authenticator
         self._on_change = on_change
         self._registrations: dict[str, Registration] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self._thread = SipThread.get()
 
     @property
     def registrations(self) -> dict[str, Registration]:
@@ -107,26 +99,49 @@ class Registrar:
             return response
         contact = request.getHFBody("contact")
         expires_s = _expires_s(request, contact)
-        if contact.asterisk or expires_s <= 0:
-            if self._registrations.pop(user, None) is not None:
-                self._on_change(user, None)
+        entry = self._entry(request, user, contact, max(0, expires_s), source)
+        self._forget(user)
+        if not entry.expires_s:
+            self._on_change("unregister", entry)
             return response
-        url = contact.getUrl()
-        entry = Registration(
-            user=user,
-            contact_user=received_text(url.username or user),
-            address=_reachable(url.getAddr(), source),
-            user_agent=received_text(str(request.getHFBody("user-agent"))) if request.countHFs("user-agent") else "",
-            call_id=received_text(str(request.getHFBody("call-id"))),
-            expires_at_s=time.monotonic() + expires_s,
-        )
         self._registrations[user] = entry
-        self._on_change(user, entry)
+        self._expiries[user] = self._thread.loop.call_later(expires_s, self._thread.enter, self.expire, user)
+        self._on_change("register", entry)
         answer = contact.getCopy()
         answer.getUri().setParam("expires", str(expires_s))
         response.appendHeader(SipHeader(name="contact", body=answer))
         response.appendHeader(SipHeader(name="expires", body=SipExpires(number=expires_s)))
         return response
+
+    def expire(self, user: str) -> None:
+        """The registration's time is over, or it is flushed."""
+        entry = self._forget(user)
+        if entry is not None:
+            self._on_change("expire", entry)
+
+    def close(self) -> None:
+        """No registration expires any more."""
+        for user in list(self._registrations):
+            self._forget(user)
+
+    def _forget(self, user: str) -> Registration | None:
+        expiry = self._expiries.pop(user, None)
+        if expiry is not None:
+            expiry.cancel()
+        return self._registrations.pop(user, None)
+
+    @staticmethod
+    def _entry(request: Any, user: str, contact: Any, expires_s: int, source: tuple[str, int]) -> Registration:
+        url = None if contact.asterisk else contact.getUrl()
+        return Registration(
+            user=user,
+            contact_user=user if url is None else received_text(url.username or user),
+            address=source if url is None else _reachable(url.getAddr(), source),
+            user_agent=received_text(str(request.getHFBody("user-agent"))) if request.countHFs("user-agent") else "",
+            call_id=received_text(str(request.getHFBody("call-id"))),
+            expires_s=expires_s,
+            expires_at_s=time.monotonic() + expires_s,
+        )
 
 
 def _expires_s(request: Any, contact: Any) -> int:

@@ -21,7 +21,7 @@ from labswitch.event import Event
 from labswitch.expand import DENIED
 from labswitch.headers import CallerProfile, Headers, Times
 from labswitch.incoming import caller_profile, caller_variables
-from labswitch.leg import DialError, Invitation, Leg, LegListener, LegMaker
+from labswitch.leg import DialError, Extras, Invitation, Leg, LegListener, LegMaker, Registration
 from labswitch.schedule import Schedule
 from labswitch.state import State
 
@@ -73,8 +73,10 @@ class Switch:
         self.channels: dict[str, Channel] = {}
         self.listeners: list[Listener] = []
         self.expand_api: Callable[[str, str], str | None] = lambda name, arguments: DENIED
-        self.registrations: Callable[[str], dict[str, str]] = lambda profile: {}
-        """Who is registered on a profile: user to contact."""
+        self.registrations: Callable[[str], dict[str, Registration]] = lambda profile: {}
+        """Who is registered on a profile, by user."""
+        self.flush_registration: Callable[[str, str], None] = lambda profile, user: None
+        """End a user's registration on a profile as if its time had run out."""
         self.sessions_total = 0
         self.sessions_peak = 0
         self.paused = False
@@ -213,11 +215,11 @@ class Switch:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    def dial(self, address: str, number: str, name: str, listener: LegListener) -> Leg:
+    def dial(self, address: str, number: str, name: str, listener: LegListener, extras: Extras) -> Leg:
         """Start an outgoing leg. Raises `DialError`."""
         if self.leg_maker is None:
             raise DialError("CHAN_NOT_IMPLEMENTED", address)
-        return self.leg_maker.dial(address, number, name, listener)
+        return self.leg_maker.dial(address, number, name, listener, extras)
 
     def incoming(self, invitation: Invitation, leg: Leg) -> Channel | None:
         """A call came in; it enters the dialplan of its profile. None when it is refused for want of room."""

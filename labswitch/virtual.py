@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from labswitch.leg import SILENCE, DialError, Invitation, LegEnd, LegListener
+from labswitch.leg import NO_EXTRAS, SILENCE, DialError, Extras, Invitation, LegEnd, LegListener
 from labswitch.sound import open_sound
 from labswitch.switch import Streams, Switch
 
@@ -249,7 +249,14 @@ class VirtualLegMaker:
         self.called: list[tuple[str, str, VirtualParty]] = []
         """Target, caller's number, who was called."""
 
-    def dial(self, target: str, caller_id_number: str, caller_id_name: str, listener: LegListener) -> VirtualParty:
+    def dial(
+        self,
+        target: str,
+        caller_id_number: str,
+        caller_id_name: str,
+        listener: LegListener,
+        extras: Extras = NO_EXTRAS,
+    ) -> VirtualParty:
         """A party for the target. Raises `DialError` as SIP would."""
         kind, _, rest = target.partition("/")
         if kind != "sofia":

@@ -1,6 +1,6 @@
 """Runs SIPp scenarios: callers (`run_uac`, `start_uac`) and agents' phones (`start_uas`), for tests.
 
-    with start_uas("uas_agent_answers_talks_hangs_up", registrar=inside, phone=Account("alice", "secret", domain)):
+    with start_uas("uas_agent_answers_talks_hangs_up", registrar=inside, phones=[Account("alice", "secret", domain)]):
         result = run_uac("uac_menu_agent_expect_talk", outside, "+420221234567")
 
 Every run has a directory of its own and ports of its own on 127.0.0.1, ends within a time that is set, and ends no
@@ -24,7 +24,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -39,6 +39,7 @@ HOW_TO_INSTALL = "install it: apt-get install sip-tester (Debian, Ubuntu), or bu
 DIRECTORY = Path(__file__).parent
 STOP_S = 5.0
 """How long a phone may take to finish its calls when it is stopped."""
+REGISTRATIONS_PER_S = 50
 EXCERPT_CHARS = 4000
 _LISTEN_S = 5.0
 
@@ -269,15 +270,15 @@ def start_uas(
     scenario: str,
     *,
     registrar: Target | None = None,
-    phone: Account | None = None,
+    phones: Sequence[Account] = (),
     timeout_s: float = 120,
 ) -> Iterator[Sipp]:
-    """A phone that takes calls until the end of the block, registered if it has an account. Raises ScenarioFailed."""
+    """A phone that takes calls until the end of the block, registered with its accounts. Raises ScenarioFailed."""
     with _block() as block, contextlib.ExitStack() as stack:
         port = block.take()
-        if registrar is not None and phone is not None:
-            register(registrar, phone, port=port)
-            stack.callback(_sign_off, registrar, phone, port)
+        if registrar is not None and phones:
+            register(registrar, *phones, port=port)
+            stack.callback(_sign_off, registrar, phones, port)
         run = _start(scenario, [], block, timeout_s, port=port)
         stack.callback(run.stop)
         run.await_listening()
@@ -285,21 +286,26 @@ def start_uas(
 
 
 def register(
-    registrar: Target, phone: Account, *, port: int | None = None, expires_s: int = 600, timeout_s: float = 15
+    registrar: Target, *phones: Account, port: int | None = None, expires_s: int = 600, timeout_s: float = 15
 ) -> SippResult:
-    """Registers the phone with its contact at `port`; `expires_s=0` signs it off. Raises ScenarioFailed."""
-    credentials = f"[authentication username={phone.user} password={phone.password}]"
-    users = f"SEQUENTIAL\n{phone.user};{credentials};\n"
-    values = ["-m", "1", "-inf", "users.csv", "-key", "domain", phone.domain, "-key", "expires", str(expires_s)]
+    """Registers the phones of one domain, with the contact at `port`; `expires_s=0` signs them off.
+
+    Raises ScenarioFailed.
+    """
+    users = "SEQUENTIAL\n" + "".join(
+        f"{each.user};[authentication username={each.user} password={each.password}];\n" for each in phones
+    )
+    values = ["-m", str(len(phones)), "-r", str(REGISTRATIONS_PER_S), "-inf", "users.csv"]
+    values += ["-key", "domain", phones[0].domain, "-key", "expires", str(expires_s)]
     with _block() as block:
         name = "uac_register_expect_ok"
         return _start(name, [_address(registrar), *values], block, timeout_s, port=port, users=users).wait()
 
 
-def _sign_off(registrar: Target, phone: Account, port: int) -> None:
-    # the switch may be gone by then, which is no fault of the phone's
+def _sign_off(registrar: Target, phones: Sequence[Account], port: int) -> None:
+    # the switch may be gone by then, which is no fault of the phones'
     with contextlib.suppress(ScenarioFailed):
-        register(registrar, phone, port=port, expires_s=0, timeout_s=5)
+        register(registrar, *phones, port=port, expires_s=0, timeout_s=5)
 
 
 def _start(

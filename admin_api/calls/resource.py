@@ -6,7 +6,7 @@ from typing import Any
 
 from flask.views import MethodView
 
-from admin_api.calls import cursor
+from admin_api import cursor
 from admin_api.calls.schema import (
     CallDetailSchema,
     CallQuerySchema,
@@ -15,11 +15,15 @@ from admin_api.calls.schema import (
     LinkSchema,
     RecordingQuerySchema,
 )
+from admin_api.calls.why_schema import CallWhySchema
 from admin_api.context import actor, services
 from admin_api.smorest import Blueprint
-from engine.store.calls import CallFilter
+from engine.services.live_queues import CallWhy
+from engine.store.calls import CallFilter, CallPosition
 
-blueprint = Blueprint("calls", __name__, url_prefix="/calls", description="Calls that are over")
+blueprint = Blueprint(
+    "calls", __name__, url_prefix="/calls", description="Calls that are over; `why` of those that wait, too"
+)
 
 
 @blueprint.route("")
@@ -32,16 +36,19 @@ class Collection(MethodView):
         for name in ("did", "caller"):
             if name in query:
                 query[name] = services().numbers.number(query[name])
-        after = cursor.decode(position) if position is not None else None
+        after = CallPosition(*cursor.decode(position)) if position is not None else None
         page = services().calls.list(CallFilter(**query), limit, after)
-        return {"calls": page.calls, "next": cursor.encode(page.next) if page.next else None}
+        return {
+            "calls": page.calls,
+            "next": cursor.encode(page.next.started_ms, page.next.call_id) if page.next else None,
+        }
 
 
 @blueprint.route("/<string:call_id>")
 class Member(MethodView):
     @blueprint.response(200, CallDetailSchema)
     def get(self, call_id: str) -> dict[str, Any]:
-        """One call with its path, legs, recordings and attributes."""
+        """One call with its path, visits of queues, legs, recordings and attributes."""
         found = services().calls.get(call_id)
         fields = {name: getattr(found.record, name) for name in found.record.__slots__}
         return fields | {"recordings": found.recordings}
@@ -53,6 +60,14 @@ class Journal(MethodView):
     def get(self, call_id: str) -> dict[str, Any]:
         """The journal of a call: everything that happened, in order."""
         return {"call_id": call_id, "entries": services().calls.journal(call_id)}
+
+
+@blueprint.route("/<string:call_id>/why")
+class Why(MethodView):
+    @blueprint.response(200, CallWhySchema)
+    def get(self, call_id: str) -> CallWhy:
+        """Why a call was offered to whom or told to leave, and who is passed over while it still waits."""
+        return services().live_queues.why(call_id)
 
 
 @blueprint.route("/<string:call_id>/recording")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshmallow as ma
 
 from admin_api.fields import StrictSchema, Time
-from engine.domain.call import CallResult, HungUpBy
+from engine.domain.call import CallResult, HungUpBy, QueueOutcome
 from engine.domain.recording import RecordingState
 
 LONGEST_PAGE = 200
@@ -20,6 +20,8 @@ class CallQuerySchema(StrictSchema):
     caller = ma.fields.String(metadata={"description": "caller's number, in any form"})
     result = ma.fields.Enum(CallResult, by_value=True)
     flow = ma.fields.String()
+    queue = ma.fields.String(metadata={"description": "the queue's id: calls that came to it, kept or not"})
+    agent = ma.fields.String(metadata={"description": "the agent's id: calls in which that agent talked"})
     limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, LONGEST_PAGE))
     cursor = ma.fields.String(metadata={"description": "`next` of the page before"})
 
@@ -53,6 +55,25 @@ class LegSchema(ma.Schema):
     talk_ms = ma.fields.Integer(required=True)
     hangup_cause = ma.fields.String(required=True)
     result = ma.fields.String(required=True)
+
+
+class QueueVisitSchema(ma.Schema):
+    """One visit of a queue."""
+
+    queue = ma.fields.String(required=True)
+    joined_at = Time(attribute="joined_ms", required=True)
+    left_at = Time(
+        attribute="left_ms", required=True, metadata={"description": "when the conversation began, or the caller left"}
+    )
+    outcome = ma.fields.Enum(QueueOutcome, by_value=True, required=True)
+    key = ma.fields.String(allow_none=True, metadata={"description": "the key that ended the waiting"})
+    agent = ma.fields.String(allow_none=True, metadata={"description": "who answered"})
+    wait_ms = ma.fields.Integer(required=True)
+    ring_ms = ma.fields.Integer(
+        required=True, metadata={"description": "how long that agent's phone rang until he accepted"}
+    )
+    offers = ma.fields.Integer(required=True, metadata={"description": "how often an agent's phone was rung"})
+    talk_ms = ma.fields.Integer(required=True)
 
 
 class RecordingSchema(ma.Schema):
@@ -108,6 +129,7 @@ class CallSchema(ma.Schema):
     talk_ms = ma.fields.Integer(required=True)
     resumed = ma.fields.Integer(required=True, metadata={"description": "how often another engine took it over"})
     path = ma.fields.List(ma.fields.Nested(VisitSchema), required=True)
+    queues = ma.fields.List(ma.fields.Nested(QueueVisitSchema), required=True)
     attributes = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
 
 

@@ -17,12 +17,20 @@ class NumberSchema(StrictSchema):
     language = ma.fields.String(metadata={"description": "ISO 639-1, of callers until the flow sets another"})
     country = ma.fields.String(metadata={"description": "ISO 3166, of numbers that callers give"})
     record = ma.fields.Boolean(load_default=False, metadata={"description": "record conversations"})
-    trunk = ma.fields.String(load_default="", metadata={"description": "only calls over this trunk; empty for any"})
+    trunk = ma.fields.String(
+        load_default="", metadata={"description": "only calls that come over this trunk, or from inside; empty for any"}
+    )
     max_channels = ma.fields.Integer(
-        load_default=None, allow_none=True, strict=True, metadata={"description": "calls at once; null for no limit"}
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        metadata={"description": "calls at once, over all engines; null for no limit"},
     )
     fallback = ma.fields.String(
-        load_default="", metadata={"description": "number that takes the calls while no engine can; empty for none"}
+        load_default="",
+        metadata={
+            "description": "takes the calls while no engine can, or there are `max_channels` already; empty for none"
+        },
     )
 
 

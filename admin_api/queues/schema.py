@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from admin_api.fields import StrictSchema
+from admin_api.fields import StrictSchema, Time
 from engine.domain.acd import Accept, Strategy
 from engine.domain.routing import Announcements, Overflow, OverflowKind, QueueEntry
 
@@ -84,12 +84,14 @@ class QueueSchema(StrictSchema):
     accept = ma.fields.Enum(Accept, by_value=True, load_default=_USUAL.accept)
     whisper = _text("sound file that the agent hears before he talks; empty for none")
     wait_flow = _text("flow of kind queue_wait that callers hear; empty for the music alone")
-    music = _text("sound file; empty for the ringing tone")
+    music = _text("sound file; empty for callwright's own music")
     calendar = _text("opening hours; empty: always open")
     overflow = ma.fields.Nested(OverflowsSchema, load_default=dict)
     max_waiting = _whole("max_waiting", "callers who may wait; null for no limit")
     max_wait_s = _whole("max_wait_s", "longest wait, 5 to 7200 s; null for no limit")
-    service_level_s = _whole("service_level_s", "answered within so many s counts as in time")
+    service_level_s = _whole(
+        "service_level_s", "answered within so many s counts as in time; used by `callwright simulate --from-calls`"
+    )
     announcements = ma.fields.Nested(AnnouncementsSchema, load_default=Announcements)
 
 
@@ -97,3 +99,58 @@ class QueuesSchema(ma.Schema):
     """All queues."""
 
     queues = ma.fields.List(ma.fields.Nested(QueueSchema), required=True)
+
+
+class FiguresSchema(ma.Schema):
+    """A queue at a moment (R6, R30)."""
+
+    queue = ma.fields.String(required=True)
+    at = Time(attribute="at_ms", required=True, metadata={"description": "of these figures"})
+    is_led = ma.fields.Boolean(
+        required=True,
+        metadata={"description": "an engine decides for the queue; where none does, waits are not known"},
+    )
+    waiting = ma.fields.Integer(
+        required=True, metadata={"description": "callers, those too whom an agent is being rung for"}
+    )
+    longest_wait_ms = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "so far; 0: nobody"})
+    logged_in = ma.fields.Integer(required=True, metadata={"description": "agents, those on a break too"})
+    ready = ma.fields.Integer(required=True, metadata={"description": "agents who could be offered a caller"})
+    expected_wait_ms = ma.fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "of a caller who joins now, on average; null where nothing can be told honestly"},
+    )
+    expected_low_ms = ma.fields.Integer(
+        required=True, allow_none=True, metadata={"description": "his wait is shorter one time in ten"}
+    )
+    expected_high_ms = ma.fields.Integer(
+        required=True, allow_none=True, metadata={"description": "his wait is longer one time in ten"}
+    )
+
+
+class AllFiguresSchema(ma.Schema):
+    """All queues at a moment."""
+
+    queues = ma.fields.List(ma.fields.Nested(FiguresSchema), required=True)
+
+
+class WaitingSchema(ma.Schema):
+    """A call in line."""
+
+    call_id = ma.fields.String(attribute="member.id", required=True)
+    position = ma.fields.Integer(required=True, metadata={"description": "from 1"})
+    joined_at = Time(attribute="member.joined_ms", required=True)
+    waited_ms = ma.fields.Integer(required=True)
+    priority = ma.fields.Float(attribute="member.priority", required=True)
+    offered = ma.fields.List(
+        ma.fields.String(), required=True, metadata={"description": "agents who are being rung for the call"}
+    )
+
+
+class LineSchema(ma.Schema):
+    """Who waits in a queue, the first one first."""
+
+    queue = ma.fields.String(required=True)
+    at = Time(attribute="at_ms", required=True, metadata={"description": "of this answer"})
+    members = ma.fields.List(ma.fields.Nested(WaitingSchema), required=True)

@@ -25,7 +25,10 @@ class TrunkSchema(StrictSchema):
     )
     caller_id = ma.fields.String(load_default="", metadata={"description": "number shown where the flow shows none"})
     max_channels = ma.fields.Integer(
-        load_default=None, allow_none=True, strict=True, metadata={"description": "calls at once; null for no limit"}
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        metadata={"description": "calls at once, in and out; null for no limit"},
     )
 
 

@@ -12,7 +12,7 @@ from callwright.bench.acd import acd
 from callwright.flow.bench import flow
 from callwright.flow.benchmark import checks
 from callwright.listing import ListingGroup
-from callwright.load.bench_command import call
+from callwright.load.bench_command import call, queue
 
 
 @click.group(cls=ListingGroup)
@@ -74,5 +74,6 @@ def esl(
 
 bench.add_command(acd)
 bench.add_command(call)
+bench.add_command(queue)
 bench.add_command(flow)
 bench.add_command(checks)

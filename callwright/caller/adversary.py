@@ -31,6 +31,11 @@ _LITERAL = re.compile(r"'([^'\n]{1,60})'|\"([^\"\n]{1,60})\"|\b(\d{1,12})\b")
 _TRIES = 4000
 _SAMPLES = 6
 KEYS = "1234567890*#"
+_STANDINGS = (
+    *(None, came.QueueStanding(1), came.QueueStanding(21), came.QueueStanding(0, 0, 60, 240)),
+    *(came.QueueStanding(1, 0, 0, 45), came.QueueStanding(3, 0, 150, 400), came.QueueStanding(100, 0, 3600, 5400)),
+)
+"""Where a caller stands who waits: not known at all, or his place with or without what he may expect."""
 
 
 class Adversary:
@@ -52,13 +57,14 @@ class Adversary:
         self._strategies: dict[tuple[str, str, str, tuple[str, ...]], st.SearchStrategy[Item]] = {}
 
     def calls(self, first: Flow) -> st.SearchStrategy[CallData]:
-        """Who calls: known numbers and hidden ones, every language, any call id for `split`."""
+        """Who calls: known numbers and hidden ones, every language, any call id for `split`, any place in a queue."""
         numbers = [word for word in self._words if digits.is_dialable(word) and len(word) > 2]
         called = st.sampled_from(["+420222333444", *numbers])
         calling = st.sampled_from(["+420601234567", "", "+420222333444", *numbers])
         language = st.sampled_from(["", *first.languages])
         call_id = st.integers(1, 999).map(lambda number: f"call-{number}")
-        return st.builds(_call, called, calling, language, call_id)
+        standing = st.sampled_from(_STANDINGS) if first.kind == "queue_wait" else st.none()
+        return st.builds(_call, called, calling, language, call_id, standing)
 
     def items(
         self, step: Step, flow: str, node: str, seen: Sequence[str], *, adverse: bool = False
@@ -143,8 +149,8 @@ def _answer(op: str, result: came.Result) -> Item:
     return Answer(op, result, json.dumps(codec.dump_result(result), ensure_ascii=False))
 
 
-def _call(did: str, ani: str, language: str, call_id: str) -> CallData:
-    return CallData(did, ani, anonymous=not ani, language=language, call_id=call_id)
+def _call(did: str, ani: str, language: str, call_id: str, standing: came.QueueStanding | None) -> CallData:
+    return CallData(did, ani, anonymous=not ani, language=language, call_id=call_id, standing=standing)
 
 
 def _literals(part: Any) -> Iterator[str]:

@@ -16,6 +16,7 @@ from engine.domain.journal import (
     Entry,
     InstructionGiven,
     LegEvent,
+    QueueEvent,
     RecordingEvent,
     ResultCame,
     Started,
@@ -73,8 +74,8 @@ class Recorded:
         first = self.entries[0].event if self.entries else None
         if not isinstance(first, Started):
             raise JournalUnusable("the journal doesn't begin with the entry 'started'")
-        if first.format != FORMAT:
-            raise JournalUnusable(f"the journal is of format {first.format}; this release reads {FORMAT}")
+        if first.format > FORMAT:
+            raise JournalUnusable(f"the journal is of format {first.format}; this release reads {FORMAT} and older")
         self.facts: CallFacts = first.facts
         self.given = {each.step: each for each in self._of(InstructionGiven)}
         self.results = {each.step: each for each in self._of(ResultCame)}
@@ -126,6 +127,11 @@ def _detail(event: Any) -> JsonObject:
             return result
         case Attached() | LegEvent() | RecordingEvent() | Ended():
             return {name: value for name, value in asdict(event).items() if name != "kind" and value not in ("", None)}
+        case QueueEvent(event="told", queue=queue, position=position):
+            return {"event": "told", "queue": queue, "position": position}
+        case QueueEvent(event=what, queue=queue, offer=offer, agents=agents):
+            of_offer = {"offer": offer, "agents": list(agents)} if what != "joined" else {}
+            return {"event": what, "queue": queue, **of_offer}
     return {}
 
 

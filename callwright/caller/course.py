@@ -17,7 +17,7 @@ from ivr_flows.flow import Flow
 from ivr_flows.instructions import Instruction, NodeEntered, Step
 from ivr_flows.nodes.goto_flow import GotoFlow
 from ivr_flows.program import FlowOutcome, Program, run
-from ivr_flows.results import CallerGone, Collected, Done, Played, QueueLeft, Refused, Reply, Result
+from ivr_flows.results import CallerGone, Collected, Done, Played, QueueLeft, QueueStanding, Refused, Reply, Result
 
 GONE = "ORIGINATOR_CANCEL"
 MOST_OF_A_NODE = 1000
@@ -52,6 +52,8 @@ class Turn:
     instruction: Instruction
     result: Result | None
     at_ms: int
+    standing: QueueStanding | None = None
+    """Where the caller stands by now, who waits in a queue."""
 
 
 @dataclass(slots=True)
@@ -197,12 +199,15 @@ def call(
     decide: Decides,
     told: Callable[[Turn], None] = lambda turn: None,
 ) -> Course:
-    """The whole call. `told` hears of each instruction as soon as it has its result. Raises InterpreterFault."""
+    """The whole call. `told` hears of each instruction as soon as it has its result. Raises InterpreterFault.
+
+    Who waits in a queue keeps his place and what he may expect; only the time that he has waited grows.
+    """
     course, bounds = Course(), _Bounds(flows)
     program = run(Flows(flows), flow.id, flow.version, data)
 
     def note(step: Step, result: Result | None) -> None:
-        course.turns.append(Turn(step.entered, step.instruction, result, course.at_ms))
+        course.turns.append(Turn(step.entered, step.instruction, result, course.at_ms, _waited(data, course)))
         told(course.turns[-1])
 
     at: NodeEntered | None = None
@@ -221,9 +226,15 @@ def call(
         if result is None:
             _hang_up(program, course, note)
             return course
-        reply = Reply(result, course.at_ms)
+        reply = Reply(result, course.at_ms, course.turns[-1].standing)
         step = _advance(course, lambda reply=reply: program.send(reply))  # type: ignore[misc]
     return course
+
+
+def _waited(data: CallData, course: Course) -> QueueStanding | None:
+    if data.standing is None:
+        return None
+    return dataclasses.replace(data.standing, waited_s=data.standing.waited_s + course.at_ms // 1000)
 
 
 def _advance(course: Course, go_on: Callable[[], Step]) -> Step | None:
@@ -259,14 +270,18 @@ def golden_case(course: Course, documents: Sequence[Mapping[str, Any]], data: Ca
     if course.outcome is None:
         raise golden.GoldenError(f"the call goes on in the flow {course.left_to}, which is not given")
     facts = {
-        each.name: getattr(data, each.name)
-        for each in dataclasses.fields(CallData)
-        if each.name in ("did", "ani") or getattr(data, each.name) not in ("", 0, False, {})
+        name: value
+        for name, value in dataclasses.asdict(data).items()
+        if name in ("did", "ani") or value not in ("", 0, False, {}, None)
     }
-    exchange = [
-        {"caller_gone": GONE} if turn.result is None else {"reply": codec.dump_result(turn.result), "at_ms": turn.at_ms}
-        for turn in course.turns
-    ]
+    exchange = [_answered(turn) for turn in course.turns]
     flows = [{key: value for key, value in each.items() if key != "layout"} for each in documents]
     case = {"about": about, "flows": flows, "call": facts, "exchange": exchange}
     return golden.rehearse(case)
+
+
+def _answered(turn: Turn) -> dict[str, Any]:
+    if turn.result is None:
+        return {"caller_gone": GONE}
+    told: dict[str, Any] = {"reply": codec.dump_result(turn.result), "at_ms": turn.at_ms}
+    return told if turn.standing is None else {**told, "standing": dataclasses.asdict(turn.standing)}

@@ -1,4 +1,4 @@
-"""`callwright demo`: three real calls through the whole system."""
+"""`callwright demo`: real calls through the whole system: a main line and a queue."""
 
 from callwright.demo.run import run
 

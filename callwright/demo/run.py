@@ -1,48 +1,61 @@
-"""Brings the system up, lets three people call, and shows what happened to each: a table, then one line of JSON."""
+"""Brings the system up, lets people call, shows what happened to each: tables, and for machines one line of JSON."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from callwright.client import Client, path
-from callwright.demo import calls, verify
+from callwright.client import ApiError, Client, path
+from callwright.demo import calls, queue, verify
 from callwright.demo.calls import MAIN_NUMBER, Line
+from callwright.demo.listening import Heard
+from callwright.demo.report import Call, queue_report, report
+from callwright.demo.show import show
 from callwright.local.provision import provision
 from callwright.local.stack import Stack, SwitchKind
 from callwright.up import Steps
 from engine.config import Config
-from labswitch.phone import Phone, RegistrationFailed
+from labswitch.phone import Behaviour, Phone, RegistrationFailed
 from labswitch.phone_call import CallOver, PhoneTimeout
 
 RECORDS_WITHIN_S = 20.0
 """How long records and recordings may take to arrive once the calls are over."""
+AGENTS = ("alice", *queue.TONE_HZ)
 
 
-def run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
-    """The demo; its exit code. Progress goes to standard error, the table and the JSON line to standard output.
+def run(config: Config, *, switch: SwitchKind, state_dir: Path | None, as_json: bool) -> int:
+    """The demo; its exit code. Progress goes to standard error, the tables and the JSON line to standard output.
 
-    What keeps the system from coming up is in the JSON line too (`error`), before it is raised.
+    `as_json`: with the JSON line. What keeps the system from coming up is in it too (`error`), before it is raised.
     """
+    tell = _json_line if as_json else _nothing
     try:
-        return _run(config, switch=switch, state_dir=state_dir)
+        line = _run(config, switch=switch, state_dir=state_dir)
     except Exception as error:
-        failed: dict[str, Any] = {"ok": False, "switch": switch, "calls": [], "error": str(error), "timings": {}}
-        print(json.dumps(failed, ensure_ascii=False), flush=True)
+        tell({"ok": False, "switch": switch, "calls": [], "error": str(error), "timings": {}})
         raise
+    tell(line)
+    return 0 if line["ok"] else 1
 
 
-def _run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
+def _json_line(line: Mapping[str, Any]) -> None:
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _nothing(_line: Mapping[str, Any]) -> None:
+    """In a terminal the tables say it all."""
+
+
+def _run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> dict[str, Any]:
     progress = Console(stderr=True, highlight=False)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="callwright-demo-") as temporary:
@@ -51,22 +64,23 @@ def _run(config: Config, *, switch: SwitchKind, state_dir: Path | None) -> int:
             switch=switch,
             state_dir=state_dir or Path(temporary),
             config=config,
-            agents=("alice",),
+            agents=AGENTS,
             progress=Steps(progress),
         ) as stack:
             client = Client(stack.api_url, stack.api_key)
             flow = provision(client, stack.agents, MAIN_NUMBER, flow=demo_flow(), language="en")
             progress.print(f"[green]ok[/] flow [bold]{flow.id}[/] uploaded and active, version {flow.version}")
+            queue.set_up(client)
+            progress.print(f"[green]ok[/] queue [bold]{queue.QUEUE}[/] with its agents {', '.join(queue.TONE_HZ)}")
             ready = time.monotonic()
-            found, failures = _place_calls(stack, client, progress)
+            found = _place_calls(stack, client, progress)
             ended = time.monotonic()
-    reports = [None if each is None else report(each, flow.version) for each in found]
-    failures += verify.all_faults(reports)
+    reports = [None if each is None else report(each) for each in found.calls]
+    of_queue = queue_report(found.heard, found.events, found.why)
+    found.failures += verify.all_faults(reports) + verify.queue_faults(reports[3:], of_queue)
     timings = {"setup_s": round(ready - began, 2), "run_s": round(ended - ready, 2)}
-    _show(reports, failures)
-    ok = not failures
-    print(json.dumps({"ok": ok, "switch": switch, "calls": reports, "timings": timings}, ensure_ascii=False))
-    return 0 if ok else 1
+    show(reports, of_queue, found.failures)
+    return {"ok": not found.failures, "switch": switch, "calls": reports, "queue": of_queue, "timings": timings}
 
 
 def demo_flow() -> dict[str, Any]:
@@ -78,117 +92,106 @@ def demo_flow() -> dict[str, Any]:
     return document
 
 
-def report(call: Mapping[str, Any], flow_version: str) -> dict[str, Any]:
-    """A call as the demo's JSON line has it."""
-    recording = next(iter(call["recordings"]), None)
-    return {
-        "call_id": call["call_id"],
-        "did": call["did"],
-        "caller": call["caller"],
-        "flow": call["flow"],
-        "flow_version": call["flow_version"],
-        "path": [visit["node"] for visit in call["path"]],
-        "visits": [
-            {
-                "node": visit["node"],
-                "entered_ms": _ms(visit["entered_at"]) - _ms(call["started_at"]),
-                "left_ms": _ms(visit["left_at"]) - _ms(call["started_at"]),
-                "exit": visit["exit"],
-            }
-            for visit in call["path"]
-        ],
-        "result": call["result"],
-        "hung_up_by": call["hung_up_by"],
-        "hangup_cause": call["hangup_cause"],
-        "wait_ms": call["wait_ms"],
-        "talk_ms": call["talk_ms"],
-        "recording": recording and _recording(recording),
-    }
+@dataclass(slots=True)
+class Found:
+    """What the API says when it is over, and what went wrong meanwhile."""
+
+    calls: list[Call | None] = field(default_factory=lambda: [None] * len(verify.EXPECTED))
+    heard: list[Heard] = field(default_factory=list)
+    events: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    """Of each agent of the queue since the three callers came, oldest first."""
+    why: Mapping[str, Any] | None = None
+    """Of the call that had to wait."""
+    failures: list[str] = field(default_factory=list)
 
 
-def _recording(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "url": row["url"],
-        "bucket": row["bucket"],
-        "key": row["key"],
-        "format": "flac",
-        "channels": row["channels"],
-        "sample_rate": row["sample_rate"],
-        "duration_s": round(row["duration_ms"] / 1000, 3),
-        "bytes": row["bytes"],
-        "sha256": row["sha256"],
-    }
-
-
-def _place_calls(stack: Stack, client: Client, progress: Console) -> tuple[list[Mapping[str, Any] | None], list[str]]:
-    """All three at once, each caller in a thread; what the API then says of each, and what went wrong meanwhile."""
+def _place_calls(stack: Stack, client: Client, progress: Console) -> Found:
+    """The main line and the queue at the same time, each caller of the main line in a thread, the queue in one."""
     line = Line(stack.sip_external.host, stack.sip_external.port)
-    account = stack.agents[0]
-    failures: list[str] = []
+    found = Found()
     say = _clocked(progress)
-    with (
-        Phone(
-            account.id,
-            domain=stack.config.dialplan.domain,
-            registrar=(stack.sip_internal.host, stack.sip_internal.port),
-            password=account.password,
-            behaviour=calls.agent_behaviour(),
-        ) as agent,
-        _phone(0) as first,
-        _phone(1) as second,
-        _phone(2) as third,
-    ):
+    with contextlib.ExitStack() as opened:
+        agents = {account.id: opened.enter_context(_agent(stack, account.id)) for account in stack.agents}
+        callers = [opened.enter_context(_phone(each.caller)) for each in verify.EXPECTED]
+        early = [opened.enter_context(_phone(f"+4206020000{number:02}")) for number in range(1, queue.EARLY + 1)]
         try:
-            agent.register()
+            for phone in agents.values():
+                phone.register()
         except RegistrationFailed as failed:
-            return [None, None, None], [f"the agent's phone can't register: {failed}"]
-        say("the agent's phone has registered")
-        people: list[Callable[[], None]] = [
-            lambda: calls.talks_with_the_agent(line, first, agent, say),
-            lambda: calls.presses_a_wrong_key_then_nothing(line, second, say),
-            lambda: calls.hangs_up_in_the_welcome(line, third, say),
-        ]
-        threads = [
-            threading.Thread(target=_call, args=(number, person, failures), daemon=True)
-            for number, person in enumerate(people, 1)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+            found.failures.append(f"an agent's phone can't register: {failed}")
+            return found
+        say("the agents' phones have registered")
+        bob, caroline = (agents[name] for name in (queue.BOB, queue.CAROLINE))
+        prompts_dir = Path(stack.config.engine.prompts_dir)
+        people = queue.Queue(line, client, bob, caroline, early, callers[3:], prompts_dir, say, found.heard)
+        _all_at_once(
+            {
+                "call 1": lambda: calls.talks_with_the_agent(line, callers[0], agents["alice"], say),
+                "call 2": lambda: calls.presses_a_wrong_key_then_nothing(line, callers[1], say),
+                "call 3": lambda: calls.hangs_up_in_the_welcome(line, callers[2], say),
+                "queue": people.runs,
+            },
+            found.failures,
+        )
         stack.check()
-        return _await_records(client, failures, say), failures
+        _await_records(client, found, say)
+    return found
 
 
-def _call(number: int, person: Callable[[], None], failures: list[str]) -> None:
+def _all_at_once(people: Mapping[str, Callable[[], None]], failures: list[str]) -> None:
+    threads = [
+        threading.Thread(target=_live, args=(name, person, failures), daemon=True) for name, person in people.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _live(name: str, person: Callable[[], None], failures: list[str]) -> None:
     try:
         person()
-    except (CallOver, PhoneTimeout) as failed:
-        failures.append(f"call {number}: {failed}")
+    except (CallOver, PhoneTimeout, ApiError, OSError) as failed:
+        failures.append(f"{name}: {failed}")
 
 
-def _phone(index: int) -> Phone:
-    return Phone(verify.EXPECTED[index].caller, domain="trunk.invalid")
+def _agent(stack: Stack, name: str) -> Phone:
+    account = next(each for each in stack.agents if each.id == name)
+    return Phone(
+        name,
+        domain=stack.config.dialplan.domain,
+        registrar=(stack.sip_internal.host, stack.sip_internal.port),
+        password=account.password,
+        behaviour=calls.agent_behaviour() if name not in queue.TONE_HZ else Behaviour.silent(),
+    )
 
 
-def _await_records(client: Client, failures: list[str], say: Callable[[str], None]) -> list[Mapping[str, Any] | None]:
-    """The calls' records, once all of them and the stored recording are there, or as far as they came in time."""
+def _phone(number: str) -> Phone:
+    return Phone(number, domain="trunk.invalid")
+
+
+def _await_records(client: Client, found: Found, say: Callable[[str], None]) -> None:
+    """The records and events, once all of them and the stored recordings are there, or as far as they came in time."""
     deadline = time.monotonic() + RECORDS_WITHIN_S
     pause = threading.Event()
     while True:
-        found = [_record(client, expected.caller) for expected in verify.EXPECTED]
-        complete = all(_complete(call, expected) for call, expected in zip(found, verify.EXPECTED, strict=True))
+        found.calls = [_record(client, expected.caller) for expected in verify.EXPECTED]
+        found.events = {agent: _events(client, agent, found.calls[3]) for agent in queue.TONE_HZ}
+        complete = all(_complete(call, expected) for call, expected in zip(found.calls, verify.EXPECTED, strict=True))
+        complete = complete and all(events and events[-1]["to_state"] == "ready" for events in found.events.values())
         if complete or time.monotonic() > deadline:
             break
         pause.wait(0.2)
-    for number, (call, expected) in enumerate(zip(found, verify.EXPECTED, strict=True), 1):
-        if call is not None and expected.recorded and call["recordings"]:
+    for number, (call, expected) in enumerate(zip(found.calls, verify.EXPECTED, strict=True), 1):
+        if call is not None and expected.agent_hz is not None and call["recordings"]:
             link = client.get(path("calls", call["call_id"], "recording"))
-            problems = verify.recording_faults(link["url"], call["recordings"][0])
-            failures += [f"call {number}: {problem}" for problem in problems]
+            problems = verify.recording_faults(link["url"], call["recordings"][0], expected.agent_hz)
+            found.failures += [f"call {number}: {problem}" for problem in problems]
             call["recordings"][0]["url"] = link["url"]
-    say("records and recording are there" if complete else "not all records came in time")
-    return [*found]
+    waited = found.calls[-1]
+    if waited is not None:
+        found.why = client.get(path("calls", waited["call_id"], "why"))
+    say("records and recordings are there" if complete else "not all records came in time")
 
 
 def _record(client: Client, caller: str) -> dict[str, Any] | None:
@@ -199,57 +202,19 @@ def _record(client: Client, caller: str) -> dict[str, Any] | None:
     return call
 
 
-def _complete(call: Mapping[str, Any] | None, expected: verify.Expected) -> bool:
+def _events(client: Client, agent: str, since: Call | None) -> list[Mapping[str, Any]]:
+    if since is None:
+        return []
+    newest: list[Mapping[str, Any]] = client.get(path("agents", agent, "events"))["events"]
+    return [each for each in reversed(newest) if each["at"] >= since["started_at"]]
+
+
+def _complete(call: Call | None, expected: verify.Expected) -> bool:
     if call is None:
         return False
-    return not expected.recorded or any(row["state"] == "stored" for row in call["recordings"])
-
-
-def _ms(moment: str) -> int:
-    at = datetime.fromisoformat(moment).astimezone(UTC)
-    return round(at.timestamp() * 1000)
+    return expected.agent_hz is None or any(row["state"] == "stored" for row in call["recordings"])
 
 
 def _clocked(progress: Console) -> Callable[[str], None]:
     began = time.monotonic()
     return lambda text: progress.print(f"  [dim]{time.monotonic() - began:5.1f} s[/]  {text}")
-
-
-def _show(reports: Sequence[Mapping[str, Any] | None], failures: Sequence[str]) -> None:
-    """The table of the calls, one below the other, and what was not as it should be."""
-    out = Console(highlight=False, width=max(100, Console().width) if sys.stdout.isatty() else 110)
-    table = Table("", "call 1", "call 2", "call 3", title="What became of the calls", show_lines=True)
-    rows: list[tuple[str, Callable[[Mapping[str, Any]], str]]] = [
-        ("caller → number", lambda call: f"{call['caller']}\n→ {call['did']}"),
-        ("flow", lambda call: f"{call['flow']} ({call['flow_version']})"),
-        ("path", _path_text),
-        ("result", lambda call: call["result"]),
-        ("hung up by", lambda call: f"{call['hung_up_by']} ({call['hangup_cause']})"),
-        ("waited", lambda call: f"{call['wait_ms'] / 1000:.2f} s"),
-        ("talked", lambda call: f"{call['talk_ms'] / 1000:.2f} s" if call["talk_ms"] else "–"),
-        ("recording", lambda call: _recording_text(call["recording"])),
-    ]
-    for title, text in rows:
-        table.add_row(title, *("no record" if call is None else text(call) for call in reports))
-    out.print(table)
-    for call in reports:
-        if call and call["recording"]:
-            out.print("recording's object:", f"{call['recording']['url']}".partition("?")[0], soft_wrap=True)
-            out.print("SHA-256:", call["recording"]["sha256"], soft_wrap=True)
-    for failure in failures:
-        out.print(f"[red]not as it should be:[/] {failure}")
-    if not failures:
-        out.print("[green]Everything was as it should be.[/]")
-
-
-def _path_text(call: Mapping[str, Any]) -> str:
-    return "\n".join(f"{visit['entered_ms'] / 1000:6.2f} s  {visit['node']}" for visit in call["visits"])
-
-
-def _recording_text(recording: Mapping[str, Any] | None) -> str:
-    if recording is None:
-        return "–"
-    return (
-        f"{recording['format'].upper()}, {recording['channels']} channels, {recording['sample_rate']} Hz\n"
-        f"{recording['duration_s']:.2f} s, {recording['bytes']} bytes"
-    )

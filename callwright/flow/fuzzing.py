@@ -65,6 +65,10 @@ def replay(caller: Caller, files: Sequence[Path]) -> str:
         value = getattr(caller.data, name)
         if value != usual[name]:
             told += [option, str(value)]
+    if (standing := caller.data.standing) is not None:
+        told += ["--position", str(standing.position)]
+        if standing.wait_high_s is not None:
+            told += ["--wait", f"{standing.wait_low_s}-{standing.wait_high_s}"]
     return shlex.join(["callwright", "flow", "run", *map(str, files), "--keys", text_of(caller.script), *told])
 
 

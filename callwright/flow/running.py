@@ -31,6 +31,12 @@ def caller_facts(command: _C) -> _C:
         click.option("--call-id", default="call-1", help="The call's id, by which `split` divides."),
         click.option("--at-ms", default=0, help="When the call comes, UTC epoch ms."),
         click.option("--language", default="", help="The route's language.  [default: the flow's first]"),
+        click.option(
+            "--position", default=0, type=click.IntRange(0, 99_999), help="In a waiting flow: the caller's place."
+        ),
+        click.option(
+            "--wait", default="", metavar="LOW-HIGH", help="In a waiting flow: how long he may expect to wait, s."
+        ),
         click.option("--to", "did", default="+420222333444", show_default=True, help="The number that was called."),
         click.option(
             "--from",
@@ -44,11 +50,19 @@ def caller_facts(command: _C) -> _C:
     return command
 
 
-def facts(ani: str, did: str, language: str, at_ms: int, call_id: str) -> CallData:
-    """The call that the options of `caller_facts` describe."""
+def facts(ani: str, did: str, language: str, at_ms: int, call_id: str, position: int, wait: str) -> CallData:
+    """The call that the options of `caller_facts` describe. Raises click's error, which ends the command with 2."""
     from ivr_flows import CallData
+    from ivr_flows.results import QueueStanding
 
-    return CallData(did, ani, anonymous=not ani, language=language, started_ms=at_ms, call_id=call_id)
+    low, dash, high = wait.partition("-")
+    if wait and not (dash and all(each.isdecimal() and len(each) < 6 for each in (low, high))):
+        raise click.UsageError(f"--wait: '{wait}' is no range in seconds, like 120-240")
+    expected = (int(low), int(high)) if wait else (None, None)
+    standing = QueueStanding(position, 0, *expected) if position or wait else None
+    return CallData(
+        did, ani, anonymous=not ani, language=language, started_ms=at_ms, call_id=call_id, standing=standing
+    )
 
 
 def read_flows(files: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, Flow]]:
@@ -75,6 +89,7 @@ Examples:
   callwright flow run main.json --keys "1,pause 5s,hangup"
   callwright flow run main.json night.json --keys "2,calendar=closed"
   callwright flow run main.json --keys "1,agent=busy" --repro > tests/golden/flows/main-busy.json
+  callwright flow run waiting.json --keys "pause 5m,hangup" --position 3 --wait 120-240
 
 \b
 Items, with commas between them:

@@ -5,14 +5,13 @@ The same seed and run give the same callers whatever the agents do: two ways of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import accumulate
 from math import inf
 from random import Random
 
-from callwright.simulate.draws import Distribution
 from callwright.simulate.scenario import Arrivals, Queue, Scenario
 
 HOUR_MS = 3_600_000
@@ -36,16 +35,6 @@ class Caller:
     probe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedQueue:
-    """What the records say of a queue: when callers came (ms from the beginning), how long they talked,
-    and how long they would have waited."""
-
-    arrivals_ms: tuple[int, ...]
-    handling: Distribution
-    patience: Distribution | None
-
-
 class Chances:
     """Random numbers of one run: one stream for each purpose, so that more of one thing changes no other."""
 
@@ -57,33 +46,23 @@ class Chances:
         return Random("/".join((self._of, *purpose)))
 
 
-def callers(
-    scenario: Scenario, chances: Chances, recorded: Mapping[str, RecordedQueue], probes: bool
-) -> Iterator[Caller]:
-    """All callers of a run in the order in which they come; queues in `recorded` as the records have them."""
+def callers(scenario: Scenario, chances: Chances, probes: bool) -> Iterator[Caller]:
+    """All callers of a run in the order in which they come."""
     streams = []
     for queue in scenario.queues:
-        found = recorded.get(queue.id)
-        if found is None:
-            moments = _moments(queue.arrivals, scenario.hours, chances.stream(queue.id, "arrivals"))
-            streams.append(_callers(queue, moments, queue.handling_s, queue.patience_s, chances))
-        else:
-            streams.append(_callers(queue, iter(found.arrivals_ms), found.handling, found.patience, chances))
+        streams.append(_callers(queue, _coming(queue, scenario.hours, chances), chances))
         if probes:
-            rates = queue.arrivals
-            if found is not None:
-                rates = (Arrivals(from_h=0, per_hour=len(found.arrivals_ms) / scenario.hours),)
-            streams.append(_probes(queue, rates, scenario.hours, chances.stream(queue.id, "probes")))
+            streams.append(_probes(queue, scenario.hours, chances.stream(queue.id, "probes")))
     return merge(*streams, key=lambda caller: caller.at_ms)
 
 
-def _callers(
-    queue: Queue,
-    moments: Iterator[int],
-    handling: Distribution,
-    patience: Distribution | None,
-    chances: Chances,
-) -> Iterator[Caller]:
+def _coming(queue: Queue, hours: float, chances: Chances) -> Iterator[int]:
+    if queue.arrivals_s is None:
+        return _moments(queue.arrivals, hours, chances.stream(queue.id, "arrivals"))
+    return (round(at_s * 1000) for at_s in sorted(queue.arrivals_s))
+
+
+def _callers(queue: Queue, moments: Iterator[int], chances: Chances) -> Iterator[Caller]:
     kinds, talks, waits = (chances.stream(queue.id, purpose) for purpose in ("kinds", "handling", "patience"))
     shares = list(accumulate(each.share for each in queue.callers))
     for number, at_ms in enumerate(moments):
@@ -92,12 +71,15 @@ def _callers(
             id=f"{queue.id}-{number}",
             queue=queue.id,
             kind=_kind(shares, kinds),
-            patience_ms=inf if patience is None else patience.draw(waits) * 1000,
-            handling_ms=round(handling.draw(talks) * 1000),
+            patience_ms=inf if queue.patience_s is None else queue.patience_s.draw(waits) * 1000,
+            handling_ms=round(queue.handling_s.draw(talks) * 1000),
         )
 
 
-def _probes(queue: Queue, rates: Sequence[Arrivals], hours: float, chance: Random) -> Iterator[Caller]:
+def _probes(queue: Queue, hours: float, chance: Random) -> Iterator[Caller]:
+    rates: Sequence[Arrivals] = queue.arrivals
+    if queue.arrivals_s is not None:
+        rates = (Arrivals(from_h=0, per_hour=len(queue.arrivals_s) / hours),)
     shares = list(accumulate(each.share for each in queue.callers))
     fewer = [Arrivals(from_h=each.from_h, per_hour=each.per_hour * PROBES) for each in rates]
     for number, at_ms in enumerate(_moments(fewer, hours, chance)):

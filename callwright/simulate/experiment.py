@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-from callwright.simulate.callers import HOUR_MS, Chances, RecordedQueue, callers
+from callwright.simulate.callers import HOUR_MS, Chances, callers
 from callwright.simulate.draws import Exponential
 from callwright.simulate.erlang import NeverSteady, Steady, erlang_a, erlang_c
 from callwright.simulate.floor import BEGINS_MS, Floor
@@ -51,17 +51,15 @@ def simulate(
     seed: int,
     *,
     expected_wait: bool = False,
-    recorded: Mapping[str, RecordedQueue] | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Result:
-    """So many runs, each with chances of its own. `recorded`: queues whose callers are the ones of the records.
-    `progress` hears after each run how many are done."""
+    """So many runs, each with chances of its own. `progress` hears after each run how many are done."""
     queues: list[dict[str, Figures]] = []
     agents: list[dict[str, Figures]] = []
     foretold: list[dict[str, Figures]] = []
     began_s = time.perf_counter()
     for run in range(runs):
-        tally, heard = _run(scenario, Chances(seed, run), recorded or {}, expected_wait)
+        tally, heard = _run(scenario, Chances(seed, run), expected_wait)
         within_ms = scenario.service_level_s * 1000
         queues.append({name: each.figures(within_ms) for name, each in tally.queues.items()})
         agents.append({group.id: tally.occupancy(group.id) for group in scenario.agents})
@@ -76,20 +74,18 @@ def simulate(
         queues=_table(queues),
         agents=_table(agents),
         foretold=_table(foretold),
-        formula=None if recorded else formula(scenario),
+        formula=formula(scenario),
         simulated_h=runs * scenario.hours,
         took_s=time.perf_counter() - began_s,
     )
 
 
-def _run(
-    scenario: Scenario, chances: Chances, recorded: Mapping[str, RecordedQueue], expected_wait: bool
-) -> tuple[Tally, Foretold | None]:
+def _run(scenario: Scenario, chances: Chances, expected_wait: bool) -> tuple[Tally, Foretold | None]:
     from_ms, to_ms = round(scenario.warm_up_h * HOUR_MS), round(scenario.hours * HOUR_MS)
     names = [queue.id for queue in scenario.queues], [group.id for group in scenario.agents]
     tally = Tally(*names, from_ms, to_ms, BEGINS_MS)
     foretold = Foretold(scenario, BEGINS_MS, from_ms) if expected_wait else None
-    Floor(scenario, chances, tally, foretold).run(callers(scenario, chances, recorded, expected_wait))
+    Floor(scenario, chances, tally, foretold).run(callers(scenario, chances, expected_wait))
     return tally, foretold
 
 
@@ -102,7 +98,7 @@ def formula(scenario: Scenario) -> tuple[str, Steady] | None:
     skilled = len(queue.callers) > 1 or any(ring.skills for ring in queue.callers[0].rings)
     limits = queue.max_waiting is not None or queue.max_wait_s is not None
     pauses = queue.wrap_up_s or agents.answer_s is not None or agents.shifts != (Shift(),)
-    if skilled or limits or pauses or len(queue.arrivals) > 1 or not isinstance(queue.handling_s, Exponential):
+    if skilled or limits or pauses or len(queue.arrivals) != 1 or not isinstance(queue.handling_s, Exponential):
         return None
     rate, handling = queue.arrivals[0].per_hour / 3600, queue.handling_s.mean_s
     if rate <= 0:

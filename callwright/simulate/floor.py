@@ -137,13 +137,17 @@ class Floor:
         if waiting is not None:
             self._tally.waits(caller)
             if self._foretold is not None and waiting.offer is None:
-                self._foretold.waits(caller, self._ahead(caller), self.now_ms)
+                member = self._member(caller, waiting.joined_ms)
+                if caller.probe:
+                    self._foretold.probe_waits(member, self._ahead(caller), self.now_ms)
+                else:
+                    self._foretold.waits(member, self.now_ms)
 
-    def _ahead(self, caller: Caller) -> Iterable[Caller]:
+    def _ahead(self, caller: Caller) -> Iterable[str]:
         for member in self._matcher.waiting(caller.queue):
             if member.id == caller.id:
                 return
-            yield self._waiting[member.id].caller
+            yield member.id
 
     def _member(self, caller: Caller, joined_ms: int) -> Member:
         kind = self._queues[caller.queue].callers[caller.kind]
@@ -164,7 +168,7 @@ class Floor:
             for agent in waiting.offer.agents:
                 self._happens(agent, Withdrawn(caller.id))
         elif self._foretold is not None:
-            self._foretold.left(caller, gives_up, self.now_ms)
+            self._foretold.left(caller.id, gives_up, self.now_ms)
 
     # offers
 
@@ -175,7 +179,7 @@ class Floor:
             return
         waiting.offer = offer
         if self._foretold is not None:
-            self._foretold.taken(waiting.caller, self.now_ms)
+            self._foretold.taken(offer.member, self.now_ms)
         delays_ms = []
         for agent in offer.agents:
             self._happens(agent, Reserved(offer.member, offer.member, offer.queue), tell=False)
@@ -268,7 +272,7 @@ class Floor:
         after = worker.agent
         self._tally.worked(worker.group.id, before.state, before.since_ms, self.now_ms)
         if self._foretold is not None:
-            self._foretold.at_work(worker.group, before.state, after.state, self.now_ms)
+            self._foretold.at_work(after.snapshot(), self.now_ms)
         if after.state is AgentState.WRAP_UP:
             self._at(after.wrap_up_until_ms, lambda: self._wrapped_up(worker, after.wrap_up_until_ms))
         elif after.state is AgentState.BREAK and after.on_break is not None:

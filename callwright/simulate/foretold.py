@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from math import sqrt
 from statistics import fmean
 
-from callwright.simulate.callers import Caller
-from callwright.simulate.scenario import Agents, Scenario
-from callwright.simulate.tally import PRESENT, Figures
-from engine.acd.ordering import fits
-from engine.acd.wait import Basis, ExpectedWait, GroupWaits
-from engine.domain.acd import AgentState
+from callwright.simulate.scenario import Scenario
+from callwright.simulate.tally import Figures
+from engine.acd.lines import Lines
+from engine.acd.wait import Basis, ExpectedWait
+from engine.domain.acd import AgentSnapshot, Member
 
 
 @dataclass(slots=True)
@@ -49,59 +48,36 @@ class Outcome:
 
 
 class Foretold:
-    """The lines of all skill groups, kept as an engine would keep them."""
+    """The lines of all skill groups, kept as an engine keeps them."""
 
     def __init__(self, scenario: Scenario, begins_ms: int, from_ms: int) -> None:
         """Probes that come before `from_ms` (from the beginning) do not count."""
         self.outcomes = {queue.id: Outcome() for queue in scenario.queues}
         self._from_ms = begins_ms + from_ms
-        self._group_of: dict[tuple[str, int], str] = {}
-        self._lines: dict[str, GroupWaits] = {}
-        self._staff: dict[str, int] = {}
-        self._served_by: dict[str, list[str]] = {agents.id: [] for agents in scenario.agents}
-        self._joined_ms: dict[str, int] = {}
+        self._lines = Lines(begins_ms)
         self._asked: dict[str, tuple[str, int, ExpectedWait | None]] = {}
-        for queue in scenario.queues:
-            for number, kind in enumerate(queue.callers):
-                group = f"{queue.id} {sorted(kind.rings[0].skills.items())}"
-                self._group_of[queue.id, number] = group
-                if group not in self._lines:
-                    self._lines[group] = GroupWaits(begins_ms)
-                    self._staff[group] = 0
-                    for agents in scenario.agents:
-                        if queue.id in agents.queues and any(fits(agents.skills, ring.skills) for ring in kind.rings):
-                            self._served_by[agents.id].append(group)
 
-    def at_work(self, agents: Agents, before: AgentState, after: AgentState, now_ms: int) -> None:
-        """One of these agents went from a state to another."""
-        change = (after in PRESENT) - (before in PRESENT)
-        if change:
-            for group in self._served_by[agents.id]:
-                self._staff[group] += change
-                self._lines[group].staffed(self._staff[group], now_ms)
+    def at_work(self, agent: AgentSnapshot, now_ms: int) -> None:
+        """What an agent is doing now."""
+        self._lines.set_agent(agent, now_ms)
 
-    def waits(self, caller: Caller, ahead: Iterable[Caller], now_ms: int) -> None:
-        """He found nobody free. `ahead`: who is in the line before him, in order."""
-        group = self._group_of[caller.queue, caller.kind]
-        if not caller.probe:
-            self._lines[group].joined(now_ms)
-            self._joined_ms[caller.id] = now_ms
-            return
-        like_him = [other.id for other in ahead if not other.probe and self._group_of[other.queue, other.kind] == group]
-        head_ms = now_ms - self._joined_ms[like_him[0]] if like_him else 0
-        self._asked[caller.id] = caller.queue, now_ms, self._lines[group].expected(len(like_him), now_ms, head_ms)
+    def waits(self, member: Member, now_ms: int) -> None:
+        """He found nobody free."""
+        self._lines.joined(member, now_ms)
 
-    def taken(self, caller: Caller, now_ms: int) -> None:
+    def probe_waits(self, probe: Member, ahead: Iterable[str], now_ms: int) -> None:
+        """The probe found nobody free. `ahead`: who is in the line before it, in order."""
+        expected = self._lines.behind(ahead, probe.queue, probe.rings, now_ms)
+        self._asked[probe.id] = probe.queue, now_ms, expected
+
+    def taken(self, caller: str, now_ms: int) -> None:
         """He is offered to an agent; nothing is to be learnt where that was so at once."""
-        if self._joined_ms.pop(caller.id, None) is not None:
-            self._lines[self._group_of[caller.queue, caller.kind]].taken(now_ms)
+        self._lines.taken(caller, now_ms)
 
-    def left(self, caller: Caller, gave_up: bool, now_ms: int) -> None:
+    def left(self, caller: str, gave_up: bool, now_ms: int) -> None:
         """He left the line without an agent."""
-        self._asked.pop(caller.id, None)
-        if self._joined_ms.pop(caller.id, None) is not None:
-            line = self._lines[self._group_of[caller.queue, caller.kind]]
-            (line.gave_up if gave_up else line.left)(now_ms)
+        self._asked.pop(caller, None)
+        self._lines.left(caller, gave_up, now_ms)
 
     def probe_taken(self, probe: str, now_ms: int) -> None:
         """An agent is the probe's."""

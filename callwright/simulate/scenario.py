@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -23,10 +23,12 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 LONGEST_H = 24 * 366
 LARGEST_BYTES = 10_000_000
 MOST_FAULTS = 20
+T = TypeVar("T")
 _DURATIONS = ("handling_s", "patience_s", "answer_s")
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Hours = Annotated[float, Field(ge=0, le=LONGEST_H)]
+Moment = Annotated[float, Field(ge=0, le=LONGEST_H * 3600)]
 Skills = dict[str, Annotated[int, Field(ge=1, le=MAX_SKILL)]]
 
 
@@ -66,18 +68,11 @@ class Callers(Strict):
         return tuple(Ring(round(each.after_s * 1000), each.skills) for each in self.rings)
 
 
-class Recorded(Strict):
-    """Where the records have this queue: the node of the flow at which callers begin to wait."""
-
-    flow: str
-    node: str
-
-
 class Queue(Strict):
     """A queue: its settings in the words of docs/queues.md, who calls, how long they wait and talk.
 
-    `patience_s` null: nobody gives up. `recorded` is what --from-calls takes in place of the arrivals. Whoever comes
-    when `max_waiting` wait, or has waited for `max_wait_s`, goes another way: null for no limit.
+    Either `arrivals` or `arrivals_s`, the moments at which callers come. `patience_s` null: nobody gives up. Whoever
+    comes when `max_waiting` wait, or has waited for `max_wait_s`, goes another way: null for no limit.
     """
 
     id: Id
@@ -89,11 +84,11 @@ class Queue(Strict):
     wrap_up_s: Annotated[int, Field(ge=0, le=86_400)] = 0
     max_waiting: Annotated[int | None, Field(ge=1)] = None
     max_wait_s: Annotated[int | None, Field(ge=1)] = None
-    arrivals: Annotated[tuple[Arrivals, ...], Field(min_length=1)]
+    arrivals: Annotated[tuple[Arrivals, ...], Field(min_length=1)] = ()
+    arrivals_s: Annotated[tuple[Moment, ...] | None, Field(min_length=1)] = None
     callers: Annotated[tuple[Callers, ...], Field(min_length=1)] = (Callers(),)
     handling_s: Distribution
     patience_s: Distribution | None
-    recorded: Recorded | None = None
 
     def rules(self) -> QueueRules:
         """As the matcher wants them."""
@@ -204,8 +199,9 @@ def read(text: str, source: str = "scenario") -> Scenario:
         # pydantic calls a list too short whose items are wrong.
         found = [each for each in error.errors() if each["type"] != "too_short" or not each["input"]]
         faults = [f"{source}: {_place(document, each)}{_said(each)}" for each in found]
+        faults += [f"{source}: {fault}" for fault in _unknown_queues(document)]
     else:
-        faults = [f"{source}: {fault}" for fault in _contradictions(scenario)]
+        faults = [f"{source}: {fault}" for fault in (*_contradictions(scenario), *_unknown_queues(document))]
     if not faults:
         return scenario
     more = len(faults) - MOST_FAULTS
@@ -234,7 +230,8 @@ def _said(found: Mapping[str, Any]) -> str:
         return f"is not known here; {f'is {near[0]} meant?' if near else 'possible are: ' + ', '.join(known)}"
     if kind.startswith("union_tag_") or (kind == "dict_type" and loc[-1] in _DURATIONS):
         kinds = "constant, exponential, lognormal, uniform or values"
-        return f"must be an object with a kind ({kinds}), as in docs/simulation.md"
+        shown = f" (kind is {json.dumps(found['ctx']['tag'])[:60]})" if kind == "union_tag_invalid" else ""
+        return f"must be an object with a kind ({kinds}), as in docs/simulation.md{shown}"
     if kind == "too_short":
         return "must not be empty"
     message = str(found["msg"]).removeprefix("Value error, ").replace("Input should", "must")
@@ -248,7 +245,7 @@ def _known(loc: tuple[int | str, ...]) -> list[str]:
     from callwright.simulate import draws
 
     models: dict[str | int, type[BaseModel]] = {
-        "arrivals": Arrivals, "rings": SkillRing, "callers": Callers, "recorded": Recorded, "breaks": BreakTime,
+        "arrivals": Arrivals, "rings": SkillRing, "callers": Callers, "breaks": BreakTime,
         "shifts": Shift, "constant": draws.Constant, "exponential": draws.Exponential, "lognormal": draws.Lognormal,
         "uniform": draws.Uniform, "values": draws.Values,
     }  # fmt: skip
@@ -272,10 +269,7 @@ def _contradictions(scenario: Scenario) -> Iterator[str]:
     yield from _twice("agents", [each.id for each in scenario.agents])
     for number, queue in enumerate(scenario.queues):
         here = f"queues[{number}] ({queue.id})"
-        if queue.arrivals[0].from_h != 0:
-            yield f"{here}.arrivals[0].from_h: the first interval must begin at 0"
-        if not _rises([each.from_h for each in queue.arrivals]):
-            yield f"{here}.arrivals: each interval must begin later than the one before"
+        yield from _bad_arrivals(here, queue, scenario.hours)
         for kind, callers in enumerate(queue.callers):
             after = [each.after_s for each in callers.rings]
             if after[0] != 0 or not _rises(after):
@@ -284,10 +278,37 @@ def _contradictions(scenario: Scenario) -> Iterator[str]:
             yield f"{here}: no agent serves it; add it to the queues of agents"
     for number, agents in enumerate(scenario.agents):
         here = f"agents[{number}] ({agents.id})"
-        for queue_id in agents.queues:
-            if queue_id not in queues:
-                yield f"{here}.queues: there is no queue {queue_id!r}; queues are: {', '.join(queues)}"
         yield from _bad_shifts(here, agents.shifts, agents.count)
+
+
+def _unknown_queues(document: Any) -> Iterator[str]:
+    """Agents' queues that are not there; asked of the document, so that other faults don't hide them."""
+    ids = [_in(each, "id", str) for each in _in(document, "queues", list) or ()]
+    if not ids or None in ids:
+        return  # which ones there are is not known before that is mended
+    for number, group in enumerate(_in(document, "agents", list) or ()):
+        named = f" ({group['id']})" if _in(group, "id", str) else ""
+        for queue_id in _in(group, "queues", dict) or ():
+            if queue_id not in ids:
+                known = ", ".join(map(str, ids))
+                yield f"agents[{number}]{named}.queues: there is no queue {queue_id!r}; queues are: {known}"
+
+
+def _in(document: Any, name: str, kind: type[T]) -> T | None:
+    """This part of the document, if it is there and of this kind."""
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, kind) else None
+
+
+def _bad_arrivals(here: str, queue: Queue, hours: float) -> Iterator[str]:
+    if bool(queue.arrivals) == (queue.arrivals_s is not None):
+        yield f"{here}: must have either arrivals or arrivals_s, to say when callers come"
+    if queue.arrivals and queue.arrivals[0].from_h != 0:
+        yield f"{here}.arrivals[0].from_h: the first interval must begin at 0"
+    if not _rises([each.from_h for each in queue.arrivals]):
+        yield f"{here}.arrivals: each interval must begin later than the one before"
+    if queue.arrivals_s is not None and max(queue.arrivals_s) >= hours * 3600:
+        yield f"{here}.arrivals_s: {max(queue.arrivals_s):g} s is not within the scenario's {hours:g} h"
 
 
 def _bad_shifts(here: str, shifts: tuple[Shift, ...], agents: int) -> Iterator[str]:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 from callwright.simulate.erlang import Steady
 from callwright.simulate.experiment import ALL, Estimate, Result, Table
+from callwright.simulate.recorded import Recorded
 from callwright.simulate.scenario import Scenario
+from callwright.simulate.tally import Figures
 
 # Heading, figure, factor, digits.
 Column = tuple[str, str, float, int]
@@ -42,12 +44,15 @@ FORMULA: tuple[Column, ...] = (
 )
 
 
-def as_text(scenario: Scenario, result: Result) -> str:
-    """The tables."""
+def as_text(scenario: Scenario, result: Result, recorded: Recorded | None = None) -> str:
+    """The tables; before them, how it was, where the scenario comes from records."""
     runs = "1 run" if result.runs == 1 else f"{result.runs} runs"
     lines = [scenario.name, *([scenario.about] if scenario.about else [])]
     spread = "" if result.runs == 1 else "; mean ± half the width of the 95 % confidence interval"
     lines += [f"{runs} of {scenario.hours:g} h, seed {result.seed}{spread}", ""]
+    if recorded is not None:
+        lines += [*_lines("as it was", _once(recorded.queues), QUEUES), ""]
+        lines += [*_lines("agents then", _once(recorded.agents), AGENTS), ""]
     lines += [*_lines("queue", result.queues, QUEUES), ""]
     lines += [*_lines("agents", result.agents, AGENTS), ""]
     left = result.queues[ALL].get("unserved", Estimate(0, None)).mean
@@ -60,7 +65,7 @@ def as_text(scenario: Scenario, result: Result) -> str:
     return "\n".join([*lines, _speed(result)])
 
 
-def as_json(scenario: Scenario, result: Result) -> str:
+def as_json(scenario: Scenario, result: Result, recorded: Recorded | None = None) -> str:
     """One line of JSON."""
     content = {
         "scenario": scenario.name,
@@ -70,11 +75,14 @@ def as_json(scenario: Scenario, result: Result) -> str:
         "queues": _plain(result.queues),
         "agents": _plain(result.agents),
     }
+    if recorded is not None:
+        content["recorded"] = {"queues": recorded.queues, "agents": recorded.agents, "notes": recorded.notes}
     if result.foretold:
         content["expected_wait"] = _plain(result.foretold)
     if result.formula:
         name, steady = result.formula
-        content["formula"] = {"name": name, **dataclasses.asdict(steady), "deviation": deviations(result, steady)}
+        differ = {"deviation": deviations(result, steady), "within_chance": within_chance(result, steady)}
+        content["formula"] = {"name": name, **dataclasses.asdict(steady), **differ}
     speed = {"simulated_h": result.simulated_h, "took_s": round(result.took_s, 3)}
     content["speed"] = {**speed, "simulated_h_per_s": round(result.simulated_h / result.took_s, 3)}
     return json.dumps(content, ensure_ascii=False)
@@ -91,6 +99,16 @@ def deviations(result: Result, steady: Steady) -> dict[str, float]:
     }
 
 
+def within_chance(result: Result, steady: Steady) -> dict[str, bool]:
+    """Whether the formula's value lies in the confidence interval, by figure; nothing of one run, which has none."""
+    expected = _expected(steady)
+    return {
+        name: abs(each.mean - expected[name]) <= each.half_width
+        for name, each in _simulated(result).items()
+        if name in deviations(result, steady) and each.half_width is not None
+    }
+
+
 def _expected(steady: Steady) -> dict[str, float]:
     found = dataclasses.asdict(steady)
     return {**found, "asa_s": steady.asa, "wait_s": steady.wait}
@@ -102,13 +120,23 @@ def _simulated(result: Result) -> Mapping[str, Estimate]:
 
 def _compared(result: Result, name: str, steady: Steady) -> list[str]:
     expected, simulated, differ = _expected(steady), _simulated(result), deviations(result, steady)
-    lines = [f"{name:<14}{'formula':>12}{'simulated':>20}{'differs by':>12}"]
+    chance = within_chance(result, steady)
+    lines = [f"{name:<14}{'formula':>12}{'simulated':>20}{'differs by':>12}{'within ±' if chance else '':>10}".rstrip()]
     for heading, figure, factor, digits in FORMULA:
         if figure in differ:
             shown = _shown(simulated[figure], factor, digits)
             formula = f"{expected[figure] * factor:.{digits}f}"
-            lines.append(f"{heading:<14}{formula:>12}{shown:>20}{f'{differ[figure] * 100:+.2f} %':>12}")
+            within = {True: "yes", False: "no", None: ""}[chance.get(figure)]
+            percent = f"{differ[figure] * 100:+.2f} %"
+            lines.append(f"{heading:<14}{formula:>12}{shown:>20}{percent:>12}{within:>10}".rstrip())
     return lines
+
+
+def _once(figures: Mapping[str, Figures]) -> Table:
+    return {
+        row: {name: Estimate(value, None) for name, value in columns.items() if value is not None}
+        for row, columns in figures.items()
+    }
 
 
 def _lines(title: str, table: Table, columns: tuple[Column, ...]) -> list[str]:

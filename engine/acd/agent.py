@@ -16,6 +16,8 @@ from engine.domain.acd import AgentSnapshot, AgentState, Tier
 
 NO_ANSWER = "no_answer"
 """Reason of the break that an agent is put on who let an offer ring (R53)."""
+PHONE_FAILED = "phone_failed"
+"""The same where his phone could not be rung at all."""
 
 
 class BreakKind(StrEnum):
@@ -200,16 +202,21 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotAnswered:
-    """He let the offer ring."""
+    """He let the offer ring, or his phone did not work. `reason`: of the break that follows."""
 
     offer: str
+    reason: str = NO_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The offer is over through no doing of his: the member left, another agent was first, his phone failed."""
+    """The offer is over: the member left, another agent was first, the switch failed.
+
+    `refuses`: he gave it back by hanging up after he had accepted; he is not asked again at once for the same member.
+    """
 
     offer: str
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import nsmallest
 
 from engine.acd import pairing
@@ -59,6 +60,13 @@ def passed(floor: Floor, member_id: str, now_ms: int, most: int | None = None) -
     listed = sorted(agents) if most is None else _first(queue, agents, most)
     reasons = (_Reasons(floor, queue, waiter, now_ms).why(floor.agents[agent]) for agent in listed)
     return [reason for reason in reasons if reason is not None]
+
+
+def with_absent(passed: list[Passed], queue: str, absent: Collection[str], most: int) -> list[Passed]:
+    """Behind those who are logged in to the queue those who belong to it and are not, `most` in all."""
+    known = {each.agent for each in passed}
+    others = nsmallest(most - len(passed), (agent for agent in absent if agent not in known))
+    return [*passed, *(Passed(agent, Why.NOT_LOGGED_IN, f"not logged in to {queue}") for agent in others)]
 
 
 def _first(queue: QueueState, agents: set[str], most: int) -> list[str]:

@@ -15,8 +15,8 @@ from engine.acd import explain, pairing
 from engine.acd.demand import check
 from engine.acd.faults import AlreadyInQueue, QueueClosed, UnknownMember, UnknownQueue
 from engine.acd.floor import Floor
-from engine.acd.ordering import Pair
-from engine.domain.acd import AgentSnapshot, Member, Offer, Passed, QueueRules
+from engine.acd.ordering import Pair, fits
+from engine.domain.acd import AgentSnapshot, Member, Offer, Passed, QueueRules, Ring
 
 
 class Matcher:
@@ -110,12 +110,34 @@ class Matcher:
         """The offer that the member is in."""
         return self._floor.offers.get(member_id)
 
+    def is_waiting(self, member_id: str) -> bool:
+        """Whether the member waits and is not being offered."""
+        return self._floor.waiter(member_id) is not None
+
     def waiting(self, queue: str) -> list[Member]:
         """The members who wait, in order, without those who are being offered. Raises UnknownQueue."""
         if queue not in self._floor.queues:
             raise UnknownQueue(queue)
         state = self._floor.queues[queue]
         return [state.waiting[place[-1]].member for place in state.order if place[-1] in state.waiting]
+
+    def order(self, queue: str) -> list[str]:
+        """The ids of all members in order, those who are being offered too: as `position` counts them. Raises
+        UnknownQueue.
+        """
+        if queue not in self._floor.queues:
+            raise UnknownQueue(queue)
+        return [place[-1] for place in self._floor.queues[queue].order]
+
+    def is_free_for(self, queue: str, ring: Ring) -> bool:
+        """Whether an agent is free who may be asked at once for somebody who joins with these demands. Raises
+        UnknownQueue.
+        """
+        if queue not in self._floor.queues:
+            raise UnknownQueue(queue)
+        state = self._floor.queues[queue]
+        agents = (record.snapshot for record in state.free.values())
+        return any(each.tiers[queue].level == state.levels[0] and fits(each.skills, ring.skills) for each in agents)
 
     def position(self, member_id: str) -> int | None:
         """The member's place in his queue, from 1, None where he is in none. Those who are being offered count: so

@@ -14,7 +14,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from engine.acd.agent import Agent
-from engine.domain.acd import Member, Offer, Passed
+from engine.domain.acd import Member, Offer, Passed, Standing
 from engine.domain.routing import OverflowReason
 
 KEEP_NEWS = 2_000
@@ -53,7 +53,8 @@ class Became(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberNews:
     """Of one member. `member`: as he is in the shared state (`joined` alone). `offer`: the one that is over by it, or
-    that was out when he left ("" for none). `engine`: who has his call. `refused_by` belongs to `back`.
+    that was out when he left ("" for none). `engine`: who has his call. `refused_by` belongs to `back`, `gave_up` (he
+    hung up) to `left`.
     """
 
     number: int
@@ -63,6 +64,7 @@ class MemberNews:
     offer: str = ""
     engine: str = ""
     refused_by: Mapping[str, int] | None = None
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +102,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where members stand whose place changed, from 1."""
+    """Where members stand whose place or whose expected wait changed."""
 
-    of: Mapping[str, int]
+    of: Mapping[str, Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Leave:
     """The queue does not keep the member. He is out of the shared state already."""
 
     member: str
+    queue: str
     reason: OverflowReason
 
 
@@ -165,7 +168,9 @@ class QueueFigures:
     """Of one queue, as its owner saw it at `at_ms`. Older than a few seconds: nobody owns the queue's pool.
 
     `waiting` counts those who are being offered, too; `longest_wait_ms` is 0 where nobody waits. `logged_in` counts
-    breaks, `ready` those who could be offered somebody.
+    breaks, `ready` those who could be offered somebody. The expected wait, on average and as a range, is that of a
+    caller who would join now and asks for what callers of this queue usually do (for nothing special, or where few do
+    so, for what most do); None where nothing can be told honestly.
     """
 
     queue: str
@@ -174,6 +179,9 @@ class QueueFigures:
     longest_wait_ms: int
     logged_in: int
     ready: int
+    expected_wait_ms: int | None = None
+    expected_low_ms: int | None = None
+    expected_high_ms: int | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

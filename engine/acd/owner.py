@@ -11,131 +11,84 @@ from collections.abc import Callable, Mapping
 
 from engine.acd.actions import Action, Dismiss, Release, Reserve, Tell
 from engine.acd.agent import Withdrawn
+from engine.acd.leader import Leader
 from engine.acd.pool import IsOpen, Pool
 from engine.acd.states import NotPossible
 from engine.acd.store import (
     AcdStore,
     Lease,
-    LeaseLost,
     MemberGone,
     OfferOver,
     Outdated,
-    StateLost,
-    StoreError,
-    StoreUnavailable,
     UnknownAgent,
 )
 from engine.domain.routing import QueueEntry
 
 log = logging.getLogger(__name__)
 
-LEASE_MS = 3_000
-"""So long nobody decides where an owner dies, and half a second until the next one asks."""
 TELL_EVERY_MS = 1_000
 """Figures, positions, the lease and the queues' settings are renewed so often."""
-ASK_EVERY_S = 0.5
-"""How often an engine that has not the pool asks for it, or for a Redis that is away."""
+HAND_ON_EVERY_MS = 10_000
+"""How often it is written down what the next owner is to know of the lines."""
 
 Queues = Callable[[], Mapping[str, QueueEntry]]
 """The pool's queues as they are set up at this moment."""
 
 
-class Owner:
+class Owner(Leader):
     """One greenlet. `pause` waits for so many seconds (gevent.sleep)."""
 
     def __init__(
         self, pool: str, engine: str, store: AcdStore, queues: Queues, is_open: IsOpen, pause: Callable[[float], object]
     ) -> None:
-        self._name, self._engine, self._store = pool, engine, store
-        self._queues, self._is_open, self._pause = queues, is_open, pause
-        self._lease: Lease | None = None
+        super().__init__(pool, engine, store, pause)
+        self._queues, self._is_open = queues, is_open
         self._pool: Pool | None = None
-        self._now_ms = 0
-        """The shared clock, as it was told last."""
         self._tell_at_ms = 0
-        self._attached = False
-        self._away = False
+        self._hand_on_at_ms = 0
 
     @property
-    def lease(self) -> Lease | None:
-        """The lease by which this engine decides; None where another one does."""
-        return self._lease
-
-    def run(self) -> None:
-        """Turns until the greenlet is killed; then the pool is given back."""
-        try:
-            while True:
-                self.turn()
-        finally:
-            self.release()
-
-    def turn(self) -> None:
-        """Wait for what happens, a second at the most, and do what follows. Raises nothing of the shared state."""
-        try:
-            self._turn()
-        except LeaseLost as lost:
-            log.warning("queues: %s", lost)
-            self._give_up()
-        except StateLost as lost:
-            # Members come back from their engines, agents from those who know them: an owner knows nothing of its own.
-            log.warning("queues, pool %s: %s", self._name, lost)
-            self._give_up()
-            self._attached = False
-        except StoreUnavailable as away:
-            if not self._away:
-                log.warning("queues: nobody decides for pool %s until redis is back: %s", self._name, away)
-            self._away = True
-            self._give_up()
-            self._pause(ASK_EVERY_S)
-
-    def release(self) -> None:
-        """Give the pool back, so that the next owner need not wait."""
-        if self._lease is None:
-            return
-        try:
-            self._store.release(self._lease)
-        except StoreError as error:
-            log.info("queues: pool %s is free as soon as its lease is over: %s", self._name, error)
-        self._give_up()
+    def calls(self) -> frozenset[str]:
+        """The calls that wait."""
+        return frozenset(self._pool.members if self._pool else ())
 
     def _give_up(self) -> None:
-        self._lease = self._pool = None
+        # Members come back from their engines, agents from those who know them: an owner knows nothing of its own.
+        super()._give_up()
+        self._pool = None
+        self._tell_at_ms = 0
 
-    def _turn(self) -> None:
-        if not self._attached:
-            self._store.attach()
-            self._attached = True
-        if self._lease is None and not self._take():
-            self._pause(ASK_EVERY_S)
-            return
+    def _lead(self) -> None:
         pool = self._pool or self._load()
         news = self._store.wait_news(self._name, pool.place, self._wait_ms(pool))
+        went_back = news.at_ms < self._now_ms
         self._now_ms = news.at_ms
         pool.hear(news)
-        if pool.lost:
+        if pool.lost or went_back:
+            # By another clock all that is to come has other moments.
             pool = self._load()
+        if went_back:
+            log.warning("queues: the shared clock went back; pool %s is looked at anew", self._name)
+            self._tell_at_ms = self._hand_on_at_ms = 0
         second_is_over = self._now_ms >= self._tell_at_ms
         if second_is_over:
             pool.set_queues(self._queues(), self._now_ms)
+            self._let_go(pool)
         self._decide(pool)
         if second_is_over:
             self._tell(pool)
         if pool.lost:
             self._pool = None
 
-    def _take(self) -> bool:
-        self._lease = self._store.acquire(self._name, self._engine, LEASE_MS)
-        self._away = False
-        if self._lease is None:
-            return False
-        log.info("queues: engine %s decides for pool %s, lease %d", self._engine, self._name, self._lease.number)
-        self._now_ms = self._lease.until_ms - LEASE_MS
-        self._tell_at_ms = self._now_ms
-        return True
-
     def _load(self) -> Pool:
         self._pool = Pool(self._queues(), self._is_open, self._store.load(self._name), self._now_ms)
         return self._pool
+
+    def _let_go(self, pool: Pool) -> None:
+        """Members whose engine died before it could say that they left."""
+        for member in self._stuck().intersection(pool.members):
+            log.warning("queues: member %s was still there, and his call is over", member)
+            self._store.leave(self._name, member)
 
     def _wait_ms(self, pool: Pool) -> int:
         wake_ms = pool.next_wake_ms()
@@ -172,7 +125,7 @@ class Owner:
         try:
             made = self._store.reserve(lease, action.offer, action.agents, action.why)
         except MemberGone:
-            pool.gone(action.offer)
+            pool.gone(action.offer, self._now_ms)
         except Outdated as outdated:
             pool.outdated(action.offer, outdated.agents, self._now_ms)
         else:
@@ -180,11 +133,9 @@ class Owner:
 
     def _tell(self, pool: Pool) -> None:
         """What is due each second."""
-        self._lease = self._store.renew(self._held(), LEASE_MS)
-        self._store.tell(self._lease, pool.positions(), pool.figures(self._now_ms))
+        board, known = pool.board, None
+        if self._now_ms >= self._hand_on_at_ms:
+            known = board.known_lines(self._now_ms)
+            self._hand_on_at_ms = self._now_ms + HAND_ON_EVERY_MS
+        self._store.tell(self._renew(), board.positions(self._now_ms), board.figures(self._now_ms), known)
         self._tell_at_ms = self._now_ms + TELL_EVERY_MS
-
-    def _held(self) -> Lease:
-        if self._lease is None:
-            raise LeaseLost(self._name, 0)
-        return self._lease

@@ -7,13 +7,16 @@ builds another: nothing here is true only here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from engine.acd.actions import Action, Dismiss, Release, Reserve, Tell
 from engine.acd.agent import Agent
+from engine.acd.board import Board
+from engine.acd.explain import with_absent
 from engine.acd.faults import BadMember
+from engine.acd.lines import Lines
 from engine.acd.matcher import Matcher
 from engine.acd.news import (
     MOST_PASSED,
@@ -22,10 +25,7 @@ from engine.acd.news import (
     MemberNews,
     News,
     Place,
-    Positions,
-    QueueFigures,
     Stop,
-    Told,
 )
 from engine.acd.staff import Staff
 from engine.acd.store import OpenOffer, PoolState
@@ -77,10 +77,11 @@ class Pool:
         """Queues without anybody logged in."""
         self._timers: list[tuple[int, str, str]] = []
         self._actions: list[Action] = []
-        self._told: dict[str, int] = {}
-        """The position that each member's engine was told."""
-        self._moved: set[str] = set()
-        """Queues whose members may stand elsewhere than was told."""
+        self._lines = Lines(now_ms, state.lines)
+        self._fresh: list[str] = []
+        """Members who began to wait since the last decision."""
+        self.board = Board(self._matcher, self._staff, self._lines, self._members, self._queues.keys(), self._in)
+        """What is told each second."""
         for agent in state.agents:
             self._agent(agent, now_ms)
         self.set_queues(queues, now_ms)
@@ -124,10 +125,10 @@ class Pool:
                 # Who is let in is decided here, by the moment at which he joined.
                 self._matcher.set_rules(entry.rules(is_open=True))
                 self._look_at_staff(queue_id, now_ms)
-                self._moved.add(queue_id)
         for queue_id in self._queues.keys() - queues.keys():
             del self._queues[queue_id]
             self._empty_since.pop(queue_id, None)
+            self._lines.drop_queue(queue_id)
             for member in self._matcher.drop_queue(queue_id):
                 self._stray(member, now_ms)
         for member_id in [each for each in self._strays if self._members[each].queue in queues]:
@@ -155,7 +156,9 @@ class Pool:
         before = self._staff.take(agent)
         if before is None:
             return
-        self._matcher.set_agent(agent.snapshot())
+        snapshot = agent.snapshot()
+        self._matcher.set_agent(snapshot)
+        self._lines.set_agent(snapshot, now_ms)
         if before is agent or before.tiers.keys() != agent.tiers.keys() or before.state != agent.state:
             for queue in before.tiers.keys() | agent.tiers.keys():
                 self._look_at_staff(queue, now_ms)
@@ -187,7 +190,8 @@ class Pool:
                 self._members[known.id] = replace(known, refused_by=news.refused_by or {})
                 self._waits_again(self._members[known.id], now_ms)
             case Became.LEFT | Became.TAKEN:
-                self._forget(news.id)
+                self._lines.left(news.id, news.gave_up, now_ms)
+                self._forget(news.id, now_ms)
                 if news.offer in self._out:
                     self._ends_soon(news, now_ms)
 
@@ -199,8 +203,7 @@ class Pool:
 
     def _moves_to(self, member: Member, engine: str) -> None:
         self._members[member.id] = replace(member, engine=engine)
-        self._told.pop(member.id, None)
-        self._moved.add(member.queue)
+        self.board.forget(member.id)
         number = self._offered.get(member.id)
         if number in self._out:
             self._out[number].engine = engine
@@ -213,6 +216,11 @@ class Pool:
             self._stop(out.engine, news.offer, news.id)
 
     # Members
+
+    @property
+    def members(self) -> Collection[str]:
+        """Who waits, those who are being offered too."""
+        return self._members.keys()
 
     def _admit(self, member: Member, now_ms: int) -> None:
         """A member begins to wait, or is turned away. One whom the pool's last owner let in is not judged otherwise."""
@@ -255,6 +263,7 @@ class Pool:
             # No order can hold him; his flow goes on as if the queue were not there.
             self._dismiss(member, OverflowReason.CLOSED, now_ms)
             return
+        self._fresh.append(member.id)
         if member.wait_until_ms:
             self._remind(member.wait_until_ms, "member", member.id)
 
@@ -269,25 +278,24 @@ class Pool:
     def _put(self, member: Member) -> None:
         self._members[member.id] = member
         self._in[member.queue].add(member.id)
-        self._moved.add(member.queue)
 
     def _stray(self, member: Member, now_ms: int) -> None:
         since_ms = self._strays.setdefault(member.id, now_ms)
         self._remind(since_ms + EMPTY_FOR_MS, "member", member.id)
 
-    def _forget(self, member_id: str) -> None:
+    def _forget(self, member_id: str, now_ms: int) -> None:
         member = self._members.pop(member_id, None)
         if member is None:
             return
         self._matcher.leave(member_id)
+        self._lines.left(member_id, False, now_ms)
         self._in[member.queue].discard(member_id)
-        self._moved.add(member.queue)
         self._offered.pop(member_id, None)
         self._strays.pop(member_id, None)
-        self._told.pop(member_id, None)
+        self.board.forget(member_id)
 
     def _dismiss(self, member: Member, reason: OverflowReason, now_ms: int) -> None:
-        self._forget(member.id)
+        self._forget(member.id, now_ms)
         self._actions.append(Dismiss(member.id, reason, Explanation(at_ms=now_ms, leave=reason)))
 
     # What is to be done
@@ -297,6 +305,7 @@ class Pool:
         decision; an offer comes before the end of the same member's waiting.
         """
         offers = [self._reserve(offer, now_ms) for offer in self._matcher.decide(now_ms)]
+        self._line_up(now_ms)
         while self._timers and self._timers[0][0] <= now_ms:
             _, kind, subject = heappop(self._timers)
             if kind == "offer":
@@ -309,6 +318,13 @@ class Pool:
         actions, self._actions = self._actions, []
         return [*offers, *actions]
 
+    def _line_up(self, now_ms: int) -> None:
+        """Who began to wait and found nobody free is in a line from now on."""
+        for member_id in self._fresh:
+            if self._matcher.is_waiting(member_id):
+                self._lines.joined(self._members[member_id], now_ms)
+        self._fresh.clear()
+
     def next_wake_ms(self) -> int | None:
         """When time alone may bring something, as of the last decision."""
         moments = [self._matcher.next_wake_ms(), self._timers[0][0] if self._timers else None]
@@ -317,6 +333,7 @@ class Pool:
     def reserved(self, number: str, offer: Offer, agents: Sequence[Agent], now_ms: int) -> None:
         """The offer is out."""
         self._offered[offer.member] = number
+        self._lines.taken(offer.member, now_ms)
         for agent in agents:
             self._agent(agent, now_ms)
         self._watch(
@@ -332,9 +349,9 @@ class Pool:
         self._free(offer)
         self._waits_again(self._members[offer.member], now_ms)
 
-    def gone(self, offer: Offer) -> None:
+    def gone(self, offer: Offer, now_ms: int) -> None:
         """The offer was not made: its member left, of which news will come."""
-        self._forget(offer.member)
+        self._forget(offer.member, now_ms)
         self._free(offer)
 
     def _free(self, offer: Offer) -> None:
@@ -342,8 +359,10 @@ class Pool:
             self._matcher.set_agent(self._staff[agent].snapshot())
 
     def _reserve(self, offer: Offer, now_ms: int) -> Reserve:
+        absent = self._staff.absent(offer.queue)
         passed = self._matcher.explain(offer.member, now_ms, MOST_PASSED)
-        others = max(self._staff.logged_in(offer.queue) - len(offer.agents) - len(passed), 0)
+        passed = with_absent(passed, offer.queue, absent, MOST_PASSED)
+        others = max(self._staff.logged_in(offer.queue) + len(absent) - len(offer.agents) - len(passed), 0)
         why = Explanation(at_ms=now_ms, offer=offer, passed=tuple(passed), more=others)
         return Reserve(offer, tuple(self._staff[agent] for agent in offer.agents), why)
 
@@ -372,25 +391,6 @@ class Pool:
 
     def _remind(self, at_ms: int, kind: str, subject: str) -> None:
         heappush(self._timers, (at_ms, kind, subject))
-
-    # What is told each second
-
-    def positions(self) -> list[tuple[str, Told]]:
-        """Where members stand, for the engines that have not been told."""
-        changed: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for queue in self._moved:
-            for member_id in self._in.get(queue, ()):
-                position = self._matcher.position(member_id)
-                if position is not None and self._told.get(member_id) != position:
-                    self._told[member_id] = position
-                    changed[self._members[member_id].engine][member_id] = position
-        self._moved.clear()
-        return [(engine, Positions(of)) for engine, of in changed.items() if engine]
-
-    def figures(self, now_ms: int) -> list[QueueFigures]:
-        """Of each queue."""
-        there = {queue: [self._members[each] for each in self._in.get(queue, ())] for queue in self._queues}
-        return [self._staff.figures(queue, members, now_ms) for queue, members in there.items()]
 
 
 def _in_line(member: Member) -> tuple[int, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
 
 from engine.acd.agent import Agent
-from engine.acd.news import QueueFigures
-from engine.domain.acd import AgentState, Member
+from engine.domain.acd import AgentState
 
 
 class Staff:
@@ -17,6 +16,8 @@ class Staff:
         self._agents: dict[str, Agent] = {}
         self._logged_in: Counter[str] = Counter()
         self._ready: Counter[str] = Counter()
+        self._absent: defaultdict[str, set[str]] = defaultdict(set)
+        """Who belongs to a queue and is not logged in to it."""
 
     def take(self, agent: Agent) -> Agent | None:
         """The record that this one replaces, itself where there was none; None where it is not news."""
@@ -27,6 +28,11 @@ class Staff:
         if before is not None:
             self._count(before, -1)
         self._count(agent, 1)
+        for queue in (before.assigned.keys() if before else set()) | agent.assigned.keys():
+            if queue in agent.assigned and queue not in agent.tiers:
+                self._absent[queue].add(agent.id)
+            else:
+                self._absent[queue].discard(agent.id)
         return before or agent
 
     def __getitem__(self, agent_id: str) -> Agent:
@@ -48,17 +54,9 @@ class Staff:
         """Those who could be offered somebody."""
         return self._ready[queue]
 
-    def figures(self, queue: str, members: Iterable[Member], now_ms: int) -> QueueFigures:
-        """Of a queue in which these members are."""
-        joined_ms = [each.joined_ms for each in members]
-        return QueueFigures(
-            queue=queue,
-            at_ms=now_ms,
-            waiting=len(joined_ms),
-            longest_wait_ms=max(now_ms - min(joined_ms, default=now_ms), 0),
-            logged_in=self.logged_in(queue),
-            ready=self.ready(queue),
-        )
+    def absent(self, queue: str) -> Collection[str]:
+        """Who belongs to the queue and is not logged in to it."""
+        return self._absent[queue]
 
     def _count(self, agent: Agent, by: int) -> None:
         if agent.state is AgentState.LOGGED_OUT:

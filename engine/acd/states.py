@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.acd.agent import (
-    NO_ANSWER,
     Accepted,
     Agent,
     AgentEvent,
@@ -166,9 +165,9 @@ def _log_in(agent: Agent, happening: LogIn, at_ms: int) -> Agent:
         raise NotPossible(agent, "log_in", f"he is not assigned to queue {happening.queue}")
     else:
         tiers = {**agent.tiers, happening.queue: agent.assigned[happening.queue]}
+    anew: dict[str, Any] = {"calls": 0, "talk_ms": 0, "busy_ms": 0, "present_ms": 0} if not agent.tiers else {}
     if agent.state is not LOGGED_OUT:
-        return replace(agent, tiers=tiers)
-    anew = {"calls": 0, "talk_ms": 0, "busy_ms": 0, "present_ms": 0}
+        return replace(agent, tiers=tiers, **anew)
     return _enter(agent, READY, at_ms, tiers=tiers, ready_since_ms=at_ms, last_offer_ms=0, **anew)
 
 
@@ -269,7 +268,7 @@ def _refused(agent: Agent, happening: Refused, at_ms: int) -> Agent:
 
 def _not_answered(agent: Agent, happening: NotAnswered, at_ms: int) -> Agent:
     _held(agent, happening)
-    return _rest(replace(agent, break_next=agent.break_next or Break(NO_ANSWER)), at_ms, 0)
+    return _rest(replace(agent, break_next=agent.break_next or Break(happening.reason)), at_ms, 0)
 
 
 def _withdrawn(agent: Agent, happening: Withdrawn, at_ms: int) -> Agent:
@@ -310,7 +309,7 @@ _LOGGED_IN = (READY, RINGING, ON_CALL, WRAP_UP, BREAK)
 _SAME = {state: (state,) for state in _ALL}
 _SAME_LOGGED_IN = {state: (state,) for state in _LOGGED_IN}
 _MAY_LEAVE = _SAME | {state: (state, LOGGED_OUT) for state in (READY, WRAP_UP, BREAK)}
-_OWN_CALL = dict.fromkeys((READY, WRAP_UP, BREAK), (ON_CALL,))
+_OWN_CALL = dict.fromkeys((LOGGED_OUT, READY, WRAP_UP, BREAK), (ON_CALL,))
 
 TRANSITIONS: Mapping[type, Transition] = {
     LogIn: Transition("log_in", _SAME_LOGGED_IN | {LOGGED_OUT: (READY,)}, _log_in),

@@ -30,11 +30,14 @@ from engine.acd.agent import (
     Reserved,
     Withdrawn,
 )
+from engine.acd.lines import KnownLine
 from engine.acd.news import Explanation, News, Place, QueueFigures, Told
 from engine.acd.states import Change, apply
-from engine.domain.acd import Member, Offer
+from engine.domain.acd import AgentState, Member, Offer
 from engine.domain.routing import OverflowReason
 
+POOL = "main"
+"""All queues are one pool."""
 ASK_AGAIN_AFTER_MS = 30_000
 """An agent who did not take a member is not asked again for that member until then."""
 KEEP_EVENTS = 1_000_000
@@ -125,7 +128,7 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class PoolState:
     """All that a new owner needs. `offered`: members for whom an offer is out, with its number; `place`: the news that
-    are in it already.
+    are in it already; `lines`: what the last owner learnt of how fast they move.
     """
 
     members: tuple[Member, ...] = ()
@@ -133,6 +136,7 @@ class PoolState:
     offered: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[Agent, ...] = ()
     place: Place = field(default_factory=Place)
+    lines: tuple[KnownLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,14 @@ class AcdStore(Protocol):
 
     # Agents
 
-    def add_agent(self, agent: Agent) -> None:
-        """Put in an agent who is not there. Raises Outdated with the one who is."""
+    def add_agent(self, agent: Agent, event: AgentEvent | None = None) -> None:
+        """Put in an agent who is not there, with what is to be logged of it. Raises Outdated with the one who is."""
+
+    def drop_agent(self, agent: Agent) -> None:
+        """Take out an agent who is logged out. No owner is told: to them he stays logged out, and one of the same id
+        who is put in later must have a higher version. Raises Outdated where he is another by now, or gone, and
+        ValueError where he is not logged out.
+        """
 
     def agent(self, agent_id: str) -> Agent:
         """Raises UnknownAgent."""
@@ -203,11 +213,14 @@ class AcdStore(Protocol):
 
     def join(self, pool: str, member: Member) -> Member:
         """The member waits. Who waits already (his call was resumed) stays as he is, which is what comes back; only his
-        engine is the new one, whose inbox gets the offer that is out for him.
+        engine is the new one. The offer that is out for him comes into its inbox (again).
         """
 
-    def leave(self, pool: str, member_id: str) -> str | None:
-        """He waits no more. The number of the offer that was out for him: its agents' phones must stop ringing."""
+    def leave(self, pool: str, member_id: str, gave_up: bool = False) -> str | None:
+        """He waits no more. The number of the offer that was out for him: its agents' phones must stop ringing.
+
+        `gave_up`: because he hung up, of which the expected wait of others is learnt.
+        """
 
     def dismiss(self, lease: Lease, member_id: str, reason: OverflowReason, why: Explanation | None = None) -> None:
         """The queue does not keep him: he waits no more, and his engine is told. Raises LeaseLost, and MemberGone where
@@ -229,8 +242,16 @@ class AcdStore(Protocol):
         it does not wait. The time must be shorter than the client's `socket_timeout`.
         """
 
-    def tell(self, lease: Lease, told: Iterable[tuple[str, Told]], figures: Iterable[QueueFigures] = ()) -> None:
-        """Messages for engines' inboxes, and figures for all. Raises LeaseLost."""
+    def tell(
+        self,
+        lease: Lease,
+        told: Iterable[tuple[str, Told]],
+        figures: Iterable[QueueFigures] = (),
+        known: Iterable[KnownLine] | None = None,
+    ) -> None:
+        """Messages for engines' inboxes, figures for all, and what the next owner is to know of the lines (None: what
+        he would know before). Raises LeaseLost.
+        """
 
     def inbox(self, engine: str, after: str = "0", timeout_ms: int = 0) -> list[tuple[str, Told]]:
         """Messages with their place, the oldest first; waits like `wait_news`. What is up to `after` is done with, and
@@ -239,6 +260,9 @@ class AcdStore(Protocol):
 
     def figures(self, queue: str) -> QueueFigures | None:
         """What the queue's owner told last."""
+
+    def all_figures(self) -> list[QueueFigures]:
+        """The same of each queue that ever had an owner."""
 
     def why(self, member_id: str) -> list[Explanation]:
         """What was decided for him, the oldest first; also when he waits no more."""
@@ -261,11 +285,17 @@ def offer_step(happening: Happening) -> OfferStep | None:
             return OfferStep(offer, "begin", False)
         case Refused(offer) | NotAnswered(offer):
             return OfferStep(offer, "drop", True)
-        case Withdrawn(offer):
-            return OfferStep(offer, "drop", False)
+        case Withdrawn(offer, refuses):
+            return OfferStep(offer, "drop", refuses)
         case Reserved():
             raise ValueError("an agent is reserved together with his offer: AcdStore.reserve")
     return None
+
+
+def check_logged_out(agent: Agent) -> None:
+    """Raises ValueError."""
+    if agent.state is not AgentState.LOGGED_OUT:
+        raise ValueError(f"agent {agent.id} is {agent.state}: only who is logged out can be taken out")
 
 
 def reserved(number: str, offer: Offer, agents: Iterable[Agent]) -> tuple[Change, ...]:

@@ -10,6 +10,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from engine.acd.agent import Agent
+from engine.acd.lines import KnownLine
 from engine.acd.news import Became, MemberNews
 from engine.acd.states import Change
 from engine.acd.store import KEEP_EVENTS, OpenOffer
@@ -17,6 +18,7 @@ from engine.domain.acd import Member, Offer
 
 _MEMBER: TypeAdapter[Member] = TypeAdapter(Member)
 _OFFER: TypeAdapter[Offer] = TypeAdapter(Offer)
+_KNOWN: TypeAdapter[tuple[KnownLine, ...]] = TypeAdapter(tuple[KnownLine, ...])
 _REFUSED: TypeAdapter[list[str] | dict[str, str]] = TypeAdapter(list[str] | dict[str, str])
 
 
@@ -47,6 +49,10 @@ def _stamp(agent: Agent) -> str:
 def member(line: bytes, refused: list[bytes], engine: str) -> Member:
     by = {agent: int(until_ms) for agent, until_ms in texts(refused).items()}
     return replace(_MEMBER.validate_json(line), refused_by=by, engine=engine)
+
+
+def known_lines(line: bytes | None) -> tuple[KnownLine, ...]:
+    return _KNOWN.validate_json(line) if line else ()
 
 
 def texts(pairs: list[bytes]) -> dict[str, str]:
@@ -81,6 +87,7 @@ def member_news(place: bytes, fields: Mapping[bytes, bytes]) -> MemberNews:
         offer=fields.get(b"n", b"").decode(),
         engine=engine,
         refused_by=_refused(fields[b"r"]) if b"r" in fields else None,
+        gave_up=fields.get(b"g") == b"1",
     )
 
 

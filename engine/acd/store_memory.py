@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.acd.agent import Agent, AgentEvent, Happening
+from engine.acd.lines import KnownLine
 from engine.acd.news import (
     KEEP_WHY,
     Became,
@@ -37,6 +38,7 @@ from engine.acd.store import (
     Reservation,
     StateLost,
     UnknownAgent,
+    check_logged_out,
     offer_step,
     reserved,
 )
@@ -52,6 +54,7 @@ class _Pool:
     offered: dict[str, str] = field(default_factory=dict)
     offers: dict[str, OpenOffer] = field(default_factory=dict)
     news: list[MemberNews] = field(default_factory=list)
+    lines: tuple[KnownLine, ...] = ()
 
     def add_news(self, became: Became, member_id: str, **more: Any) -> None:
         self.news.append(MemberNews(number=len(self.news) + 1, became=became, id=member_id, **more))
@@ -146,10 +149,17 @@ class MemoryStore:
 
     # Agents
 
-    def add_agent(self, agent: Agent) -> None:
+    def add_agent(self, agent: Agent, event: AgentEvent | None = None) -> None:
         if there := self._here().agents.get(agent.id):
             raise Outdated([there])
-        self._put(Change(agent, None))
+        self._put(Change(agent, event))
+
+    def drop_agent(self, agent: Agent) -> None:
+        check_logged_out(agent)
+        there = self._here().agents.get(agent.id)
+        if _version(there) != agent.version:
+            raise Outdated([there] if there else [])
+        del self._shared.agents[agent.id]
 
     def agent(self, agent_id: str) -> Agent:
         there = self._here().agents.get(agent_id)
@@ -242,26 +252,26 @@ class MemoryStore:
         there = self._pool(pool)
         before = there.members.get(member.id)
         after = replace(before or replace(member, refused_by={}), engine=member.engine)
-        if after == before:
-            return after
-        there.members[member.id] = after
-        there.add_news(Became.JOINED, member.id, member=replace(after, refused_by={}), engine=member.engine)
+        if after != before:
+            there.members[member.id] = after
+            there.add_news(Became.JOINED, member.id, member=replace(after, refused_by={}), engine=member.engine)
         if number := there.offered.get(member.id):
             there.offers[number] = replace(there.offers[number], engine=member.engine)
             self._shared.tell(member.engine, Offered(number, there.offers[number].offer))
         return after
 
-    def leave(self, pool: str, member_id: str) -> str | None:
+    def leave(self, pool: str, member_id: str, gave_up: bool = False) -> str | None:
         there = self._pool(pool)
         if member_id not in there.members:
             return None
-        return _forget(there, member_id, Became.LEFT)
+        return _forget(there, member_id, Became.LEFT, gave_up)
 
     def dismiss(self, lease: Lease, member_id: str, reason: OverflowReason, why: Explanation | None = None) -> None:
         there = self._held(lease)
         if member_id not in there.members or member_id in there.offered:
             raise MemberGone(member_id)
-        self._shared.tell(there.members[member_id].engine, Leave(member_id, reason))
+        member = there.members[member_id]
+        self._shared.tell(member.engine, Leave(member_id, member.queue, reason))
         self._shared.explain(member_id, why)
         _forget(there, member_id, Became.LEFT)
 
@@ -271,7 +281,12 @@ class MemoryStore:
         there = self._pool(pool)
         agents = tuple(self._shared.agents.values())
         return PoolState(
-            tuple(there.members.values()), tuple(there.offers.values()), dict(there.offered), agents, self._last(there)
+            tuple(there.members.values()),
+            tuple(there.offers.values()),
+            dict(there.offered),
+            agents,
+            self._last(there),
+            there.lines,
         )
 
     def _last(self, there: _Pool) -> Place:
@@ -294,8 +309,15 @@ class MemoryStore:
             at_ms=self.now_ms(),
         )
 
-    def tell(self, lease: Lease, told: Iterable[tuple[str, Told]], figures: Iterable[QueueFigures] = ()) -> None:
-        self._held(lease)
+    def tell(
+        self,
+        lease: Lease,
+        told: Iterable[tuple[str, Told]],
+        figures: Iterable[QueueFigures] = (),
+        known: Iterable[KnownLine] | None = None,
+    ) -> None:
+        there = self._held(lease)
+        there.lines = there.lines if known is None else tuple(known)
         for engine, each in told:
             self._shared.tell(engine, each)
         self._shared.figures |= {each.queue: each for each in figures}
@@ -308,6 +330,9 @@ class MemoryStore:
 
     def figures(self, queue: str) -> QueueFigures | None:
         return self._here().figures.get(queue)
+
+    def all_figures(self) -> list[QueueFigures]:
+        return list(self._here().figures.values())
 
     def why(self, member_id: str) -> list[Explanation]:
         return self._shared.whys.get(member_id, [])
@@ -323,10 +348,10 @@ class MemoryStore:
             del self._shared.events[place]
 
 
-def _forget(pool: _Pool, member: str, became: Became) -> str | None:
+def _forget(pool: _Pool, member: str, became: Became, gave_up: bool = False) -> str | None:
     engine = pool.members.pop(member).engine
     number = pool.offered.pop(member, None)
-    pool.add_news(became, member, offer=number or "", engine=engine)
+    pool.add_news(became, member, offer=number or "", engine=engine, gave_up=gave_up)
     return number
 
 

@@ -20,7 +20,8 @@ from redis.client import Pipeline
 from engine.acd import store_lines as lines
 from engine.acd import store_scripts as scripts
 from engine.acd.agent import Agent, AgentEvent, Happening
-from engine.acd.news import Explanation, Leave, News, Place, QueueFigures, Told, from_lines, to_lines
+from engine.acd.lines import KnownLine
+from engine.acd.news import Explanation, News, Place, QueueFigures, Told, from_lines, to_lines
 from engine.acd.states import Change, apply
 from engine.acd.store import (
     ASK_AGAIN_AFTER_MS,
@@ -35,6 +36,7 @@ from engine.acd.store import (
     StateLost,
     StoreUnavailable,
     UnknownAgent,
+    check_logged_out,
     offer_step,
     reserved,
 )
@@ -61,6 +63,8 @@ class RedisStore:
         self._seen: dict[int, int] = {}
         """Leases of this generation by number: the last step that was answered."""
         self._offers: dict[int, itertools.count[int]] = {}
+        self._numbers: dict[str, int] = {}
+        """The last numbers of this generation's news that were seen."""
 
     def attach(self) -> bool:
         # Asked again after no answer, it is told of the state that it began then.
@@ -70,6 +74,7 @@ class RedisStore:
             return False
         self._generation = began
         self._seen.clear()
+        self._numbers.clear()
         if began != self._next:
             return False
         self._next = uuid.uuid4().hex
@@ -107,8 +112,12 @@ class RedisStore:
 
     # Agents
 
-    def add_agent(self, agent: Agent) -> None:
-        self._done(scripts.CHANGE, lines.changes([(None, Change(agent, None))]), "", "", 0)
+    def add_agent(self, agent: Agent, event: AgentEvent | None = None) -> None:
+        self._done(scripts.CHANGE, lines.changes([(None, Change(agent, event))]), "", "", 0)
+
+    def drop_agent(self, agent: Agent) -> None:
+        check_logged_out(agent)
+        self._done(scripts.DROP, lines.changes([(agent, Change(agent, None))]))
 
     def agent(self, agent_id: str) -> Agent:
         return self._look(agent_id)[0]
@@ -157,14 +166,13 @@ class RedisStore:
         there, refused = self._done(scripts.JOIN, pool, member.id, member.queue, member.joined_ms, line, member.engine)
         return lines.member(there, refused, member.engine)
 
-    def leave(self, pool: str, member_id: str) -> str | None:
-        answer = self._done(scripts.LEAVE, pool, member_id)
+    def leave(self, pool: str, member_id: str, gave_up: bool = False) -> str | None:
+        answer = self._done(scripts.LEAVE, pool, member_id, int(gave_up))
         return answer[0].decode() if answer and answer[0] else None
 
     def dismiss(self, lease: Lease, member_id: str, reason: OverflowReason, why: Explanation | None = None) -> None:
-        told = to_lines(Leave(member_id, reason))[1]
         try:
-            (step,) = self._led(lease, scripts.DISMISS, member_id, told, why.to_json() if why else "")
+            (step,) = self._led(lease, scripts.DISMISS, member_id, reason, why.to_json() if why else "")
         except _Gone:
             raise MemberGone(member_id) from None
         self._saw(lease, step)
@@ -172,7 +180,8 @@ class RedisStore:
     # All at once
 
     def load(self, pool: str) -> PoolState:
-        members, refused, offers, offered, agents, engines, numbers = self._done(scripts.LOAD, pool)
+        seen = self._numbers.copy()
+        members, refused, offers, offered, agents, engines, numbers, known = self._done(scripts.LOAD, pool)
         engine_of = lines.texts(engines)
         return PoolState(
             members=tuple(
@@ -182,7 +191,8 @@ class RedisStore:
             offers=tuple(lines.open_offer(each) for each in offers),
             offered=lines.texts(offered),
             agents=tuple(Agent.from_json(line) for line in agents),
-            place=_place(numbers),
+            place=self._place(pool, numbers, seen),
+            lines=lines.known_lines(known),
         )
 
     def counts(self, queue: str) -> QueueCounts:
@@ -191,7 +201,7 @@ class RedisStore:
     # What is told
 
     def wait_news(self, pool: str, after: Place, timeout_ms: int) -> News:
-        key = f"cw:acd:{self._generation}:"
+        seen, key = self._numbers.copy(), f"cw:acd:{self._generation}:"
         streams: dict[Any, Any] = {f"{key}changes": f"{after.agents}-0", f"{key}pool:{pool}": f"{after.members}-0"}
         # The numbers come before the wait: what they tell of must be in the answer, or it is missing.
         with self._asking() as asking:
@@ -204,15 +214,22 @@ class RedisStore:
         return News(
             agents=agents,
             members=members,
-            last=_place(numbers),
+            last=self._place(pool, numbers, seen),
             at_ms=seconds * 1000 + micros // 1000,
             more=max(len(agents), len(members)) >= _MOST_NEWS,
         )
 
-    def tell(self, lease: Lease, told: Iterable[tuple[str, Told]], figures: Iterable[QueueFigures] = ()) -> None:
+    def tell(
+        self,
+        lease: Lease,
+        told: Iterable[tuple[str, Told]],
+        figures: Iterable[QueueFigures] = (),
+        known: Iterable[KnownLine] | None = None,
+    ) -> None:
         messages = orjson.dumps([(engine, *to_lines(each)) for engine, each in told])
         by_queue = orjson.dumps({each.queue: each.to_json() for each in figures})
-        (step,) = self._led(lease, scripts.TELL, messages, by_queue)
+        learnt = b"" if known is None else orjson.dumps(list(known))
+        (step,) = self._led(lease, scripts.TELL, messages, by_queue, learnt)
         self._saw(lease, step)
 
     def inbox(self, engine: str, after: str = "0", timeout_ms: int = 0) -> list[tuple[str, Told]]:
@@ -229,6 +246,10 @@ class RedisStore:
     def figures(self, queue: str) -> QueueFigures | None:
         (line,) = self._done(scripts.FIGURES, queue)
         return QueueFigures.from_json(line) if line else None
+
+    def all_figures(self) -> list[QueueFigures]:
+        (by_queue,) = self._done(scripts.ALL_FIGURES)
+        return [QueueFigures.from_json(line) for line in by_queue]
 
     def why(self, member_id: str) -> list[Explanation]:
         try:
@@ -309,6 +330,15 @@ class RedisStore:
             raise self._is_lost()
         return [*answers, time]
 
+    def _place(self, pool: str, numbers: list[bytes | None], seen: Mapping[str, int]) -> Place:
+        """Raises StateLost where there are fewer than had been `seen`: redis fell back to what it knew before."""
+        place = Place(*(int(each or 0) for each in numbers))
+        if place.agents < seen.get("changes", 0) or place.members < seen.get(pool, 0):
+            raise self._is_lost()
+        for stream, number in (("changes", place.agents), (pool, place.members)):
+            self._numbers[stream] = max(number, self._numbers.get(stream, 0))
+        return place
+
     def _is_lost(self) -> StateLost:
         self._lost = self._generation
         return StateLost("redis does not have the queues' state that this engine knew: attach, and put it in again")
@@ -340,10 +370,6 @@ _WORDS: Mapping[bytes, type[_Word]] = {b"stale": _Stale, b"gone": _Gone, b"over"
 
 def _unavailable(error: redis.RedisError) -> StoreUnavailable:
     return StoreUnavailable(f"redis: {error}")
-
-
-def _place(numbers: list[bytes | None]) -> Place:
-    return Place(*(int(each or 0) for each in numbers))
 
 
 def _behind(place: str) -> str:

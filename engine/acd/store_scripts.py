@@ -25,6 +25,7 @@ Keys in Redis, those with <g> of one generation:
     cw:acd:<g>:numbers          hash `changes` or `pool:<pool>` → last number of that stream; its ids are <number>-0
     cw:acd:<g>:inbox:<engine>   stream for one engine: `k` its kind, `v` JSON (`news.Told`)
     cw:acd:<g>:figures          hash queue → `news.QueueFigures` as JSON
+    cw:acd:<g>:lines            hash pool → list of `lines.KnownLine` as JSON
     cw:acd:why:<member>         stream, field `v` a `news.Explanation` as JSON; stays when the state is lost
 """
 
@@ -114,8 +115,8 @@ local function put(changes)
   end
 end
 
--- The member waits no more: `left` or `taken`. `number`: the offer that was out for him.
-local function forget(pool, member, became, number)
+-- The member waits no more: `left` or `taken`. `number`: the offer that was out for him. `gave_up`: 1 where he hung up
+local function forget(pool, member, became, number, gave_up)
   local queue = cjson.decode(redis.call('HGET', K .. 'members:' .. pool, member)).queue
   local engine = redis.call('HGET', K .. 'engines:' .. pool, member)
   redis.call('HDEL', K .. 'members:' .. pool, member)
@@ -123,7 +124,7 @@ local function forget(pool, member, became, number)
   redis.call('ZREM', K .. 'waiting:' .. queue, member)
   redis.call('DEL', K .. 'refused:' .. member)
   redis.call('HDEL', K .. 'engines:' .. pool, member)
-  news('pool:' .. pool, 'k', became, 'm', member, 'n', number or '', 'e', engine)
+  news('pool:' .. pool, 'k', became, 'm', member, 'n', number or '', 'e', engine, 'g', gave_up or '')
   return engine
 end
 """
@@ -204,13 +205,14 @@ return {'ok', step(pool)}
 DISMISS = (
     _COMMON
     + """
--- ARGV: generation, pool, lease's number, step seen, member, message as JSON, why as JSON
+-- ARGV: generation, pool, lease's number, step seen, member, reason, why as JSON
 local pool, member = ARGV[2], ARGV[5]
 local wrong = held(pool, ARGV[3], ARGV[4])
 if wrong then return {wrong} end
 if redis.call('HEXISTS', K .. 'members:' .. pool, member) == 0
   or redis.call('HEXISTS', K .. 'offered:' .. pool, member) == 1 then return {'gone'} end
-tell(forget(pool, member, 'left'), 'leave', ARGV[6])
+local queue = cjson.decode(redis.call('HGET', K .. 'members:' .. pool, member)).queue
+tell(forget(pool, member, 'left'), 'leave', cjson.encode({member = member, queue = queue, reason = ARGV[6]}))
 explain(member, ARGV[7])
 return {'ok', step(pool)}
 """
@@ -219,11 +221,13 @@ return {'ok', step(pool)}
 TELL = (
     _COMMON
     + """
--- ARGV: generation, pool, lease's number, step seen, messages as JSON (engine, kind, message), figures as JSON by queue
+-- ARGV: generation, pool, lease's number, step seen, then as JSON: messages (engine, kind, message), figures by queue,
+-- lines or ''
 local wrong = held(ARGV[2], ARGV[3], ARGV[4])
 if wrong then return {wrong} end
 for _, each in ipairs(cjson.decode(ARGV[5])) do tell(each[1], each[2], each[3]) end
 for queue, line in pairs(cjson.decode(ARGV[6])) do redis.call('HSET', K .. 'figures', queue, line) end
+if ARGV[7] ~= '' then redis.call('HSET', K .. 'lines', ARGV[2], ARGV[7]) end
 return {'ok', step(ARGV[2])}
 """
 )
@@ -233,6 +237,14 @@ FIGURES = (
     + """
 -- ARGV: generation, queue
 return {'ok', redis.call('HGET', K .. 'figures', ARGV[2])}
+"""
+)
+
+ALL_FIGURES = (
+    _COMMON
+    + """
+-- ARGV: generation
+return {'ok', redis.call('HVALS', K .. 'figures')}
 """
 )
 
@@ -282,6 +294,19 @@ return {'ok'}
 """
 )
 
+DROP = (
+    _COMMON
+    + """
+-- ARGV: generation, changes as JSON (one: an agent who is logged out, so that no other key holds him)
+local changes = cjson.decode(ARGV[2])
+local different = outdated(changes)
+if different then return different end
+redis.call('HDEL', K .. 'stamps', changes[1].id)
+redis.call('HDEL', K .. 'agents', changes[1].id)
+return {'ok'}
+"""
+)
+
 JOIN = (
     _COMMON
     + """
@@ -295,12 +320,12 @@ local there = redis.call('HGET', members, member)
 if redis.call('HGET', engines, member) ~= engine then
   redis.call('HSET', engines, member, engine)
   news('pool:' .. pool, 'k', 'joined', 'm', member, 'e', engine, 'v', there)
-  -- The engine that took his call up must know whom it has to ring.
-  local number = redis.call('HGET', K .. 'offered:' .. pool, member)
-  if number then
-    redis.call('HSET', K .. 'offer:' .. number, 'engine', engine)
-    tell_offer(engine, number, redis.call('HGET', K .. 'offer:' .. number, 'json'))
-  end
+end
+-- Whoever took his call up must know whom to ring: another engine, or the same one, which died and is back.
+local number = redis.call('HGET', K .. 'offered:' .. pool, member)
+if number then
+  redis.call('HSET', K .. 'offer:' .. number, 'engine', engine)
+  tell_offer(engine, number, redis.call('HGET', K .. 'offer:' .. number, 'json'))
 end
 return {'ok', there, redis.call('HGETALL', K .. 'refused:' .. member)}
 """
@@ -309,10 +334,10 @@ return {'ok', there, redis.call('HGETALL', K .. 'refused:' .. member)}
 LEAVE = (
     _COMMON
     + """
--- ARGV: generation, pool, member
+-- ARGV: generation, pool, member, 1 where he hung up
 if redis.call('HEXISTS', K .. 'members:' .. ARGV[2], ARGV[3]) == 0 then return {'ok'} end
 local number = redis.call('HGET', K .. 'offered:' .. ARGV[2], ARGV[3])
-forget(ARGV[2], ARGV[3], 'left', number)
+forget(ARGV[2], ARGV[3], 'left', number, ARGV[4])
 return {'ok', number}
 """
 )
@@ -331,7 +356,7 @@ for _, number in ipairs(redis.call('SMEMBERS', K .. 'offers:' .. ARGV[2])) do
 end
 return {'ok', members, refused, offers, redis.call('HGETALL', K .. 'offered:' .. ARGV[2]),
   redis.call('HVALS', K .. 'agents'), redis.call('HGETALL', K .. 'engines:' .. ARGV[2]),
-  redis.call('HMGET', K .. 'numbers', 'changes', 'pool:' .. ARGV[2])}
+  redis.call('HMGET', K .. 'numbers', 'changes', 'pool:' .. ARGV[2]), redis.call('HGET', K .. 'lines', ARGV[2])}
 """
 )
 
@@ -355,7 +380,9 @@ SHA = {
         DISMISS,
         TELL,
         FIGURES,
+        ALL_FIGURES,
         CHANGE,
+        DROP,
         JOIN,
         LEAVE,
         LOAD,

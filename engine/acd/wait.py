@@ -12,10 +12,13 @@ held.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count, islice
 from math import exp, log, sqrt
 from statistics import NormalDist
+from typing import TypeAlias
 
 HALF_LIFE_MS = 3_600_000
 """After this time an observation counts half. Longer is steadier, shorter follows the day faster."""
@@ -48,6 +51,10 @@ class ExpectedWait:
     basis: Basis
 
 
+_Spread: TypeAlias = tuple[float, float, Basis]
+"""A wait's mean and variance (ms)."""
+
+
 class Rate:
     """Events for each ms of exposure, older ones counting less.
 
@@ -57,11 +64,11 @@ class Rate:
 
     __slots__ = ("_at_ms", "_decay", "_events", "_exposure_ms")
 
-    def __init__(self, at_ms: int, half_life_ms: int) -> None:
+    def __init__(self, at_ms: int, half_life_ms: int, events: float = 0.0, exposure_ms: float = 0.0) -> None:
         self._at_ms = at_ms
         self._decay = log(2) / half_life_ms
-        self._events = 0.0
-        self._exposure_ms = 0.0
+        self._events = events
+        self._exposure_ms = exposure_ms
 
     def advance(self, exposed: int, at_ms: int) -> None:
         """So many were exposed since the last moment until this one. A clock that went back adds nothing."""
@@ -84,9 +91,27 @@ class Rate:
         return self._events
 
     @property
+    def exposure_ms(self) -> float:
+        """The exposure that it stands on."""
+        return self._exposure_ms
+
+    @property
     def per_ms(self) -> float:
         """The rate, 0 where nobody was exposed."""
         return self._events / self._exposure_ms if self._exposure_ms > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a line's events have taught until `at_ms`: what the next one who watches it begins with."""
+
+    at_ms: int
+    taken: float = 0.0
+    taken_ms: float = 0.0
+    """Of agents at work while there was a line."""
+    gave_up: float = 0.0
+    gave_up_ms: float = 0.0
+    """Of members in the line."""
 
 
 class GroupWaits:
@@ -96,16 +121,39 @@ class GroupWaits:
     Agents who also work elsewhere need no special care: `mu` is how often one of them takes a member of *this* line.
     """
 
-    def __init__(self, at_ms: int, half_life_ms: int = HALF_LIFE_MS) -> None:
-        self._taken = Rate(at_ms, half_life_ms)
-        self._given_up = Rate(at_ms, half_life_ms)
+    def __init__(self, at_ms: int, half_life_ms: int = HALF_LIFE_MS, learnt: Learnt | None = None) -> None:
+        learnt = learnt or Learnt(at_ms=at_ms)
+        self._taken = Rate(learnt.at_ms, half_life_ms, learnt.taken, learnt.taken_ms)
+        self._given_up = Rate(learnt.at_ms, half_life_ms, learnt.gave_up, learnt.gave_up_ms)
         self._agents = 0
         self._line = 0
+        self._advance(at_ms)
+
+    def learnt(self, at_ms: int) -> Learnt:
+        """What is known of the line's pace by now."""
+        self._advance(at_ms)
+        return Learnt(
+            at_ms=at_ms,
+            taken=self._taken.events,
+            taken_ms=self._taken.exposure_ms,
+            gave_up=self._given_up.events,
+            gave_up_ms=self._given_up.exposure_ms,
+        )
 
     @property
     def mu_per_ms(self) -> float:
         """Members of the line that an agent takes in a ms, while there is a line."""
         return self._taken.per_ms
+
+    @property
+    def taken_lately(self) -> float:
+        """How many members were taken from the line, those of long ago counting less."""
+        return self._taken.events
+
+    @property
+    def pace_is_known(self) -> bool:
+        """Whether enough were taken for the queue's length to tell the wait."""
+        return self._taken.events >= LEAST_TAKEN
 
     @property
     def theta_per_ms(self) -> float:
@@ -141,23 +189,28 @@ class GroupWaits:
 
         `head_waited_ms`: how long the first in line has waited.
         """
+        return _told(next(islice(self._steps(at_ms, head_waited_ms), ahead, None), None))
+
+    def along(self, at_ms: int, head_waited_ms: int = 0) -> Iterator[ExpectedWait | None]:
+        """The same for each place from the front on, as long as anything can be told. Nothing may happen meanwhile."""
+        return map(_told, self._steps(at_ms, head_waited_ms))
+
+    def _steps(self, at_ms: int, head_waited_ms: int) -> Iterator[_Spread | None]:
         self._advance(at_ms)
         if self._agents <= 0:
-            return None
-        if self._taken.events >= LEAST_TAKEN:
-            return _told(*self._by_length(ahead), Basis.QUEUE_LENGTH)
-        if head_waited_ms >= LEAST_HEAD_MS and ahead > 0:
-            # He has yet to make the last step. The variance is twice that of the queue length's estimate in theory
-            # (Ibrahim and Whitt), three times in our simulations.
-            mean = head_waited_ms * (ahead + 1) / ahead
-            return _told(mean, 3 * mean * mean / (ahead + 1), Basis.HEAD_OF_LINE)
-        return None
+            return iter(())
+        if self.pace_is_known:
+            return self._by_length()
+        return _by_head(head_waited_ms) if head_waited_ms >= LEAST_HEAD_MS else iter(())
 
-    def _by_length(self, ahead: int) -> tuple[float, float]:
+    def _by_length(self) -> Iterator[_Spread]:
         pace, impatience = self._agents * self._taken.per_ms, self._given_up.per_ms
-        steps = [1 / (pace + place * impatience) for place in range(ahead + 1)]
-        mean = sum(steps)
-        return mean, sum(step * step for step in steps) + mean * mean / self._taken.events
+        mean = variance = 0.0
+        for place in count():
+            step = 1 / (pace + place * impatience)
+            mean += step
+            variance += step * step
+            yield mean, variance + mean * mean / self._taken.events, Basis.QUEUE_LENGTH
 
     def _advance(self, at_ms: int) -> None:
         self._taken.advance(self._agents if self._line > 0 else 0, at_ms)
@@ -173,8 +226,9 @@ class PlaceTold:
 
     __slots__ = ("_told",)
 
-    def __init__(self) -> None:
-        self._told: int | None = None
+    def __init__(self, told: int | None = None) -> None:
+        """`told`: what he was told last, by another engine for example."""
+        self._told = told
 
     def place(self, position: int) -> int:
         """The place to tell him now, from 1, where he stands at this one."""
@@ -185,7 +239,20 @@ class PlaceTold:
 _QUANTILES = tuple(NormalDist().inv_cdf(each) for each in RANGE)
 
 
-def _told(mean_ms: float, variance: float, basis: Basis) -> ExpectedWait | None:
+def _by_head(head_waited_ms: int) -> Iterator[_Spread | None]:
+    # Nobody is before the first one.
+    yield None
+    for ahead in count(1):
+        # He has yet to make the last step. The variance is twice that of the queue length's estimate in theory
+        # (Ibrahim and Whitt), three times in our simulations.
+        mean = head_waited_ms * (ahead + 1) / ahead
+        yield mean, 3 * mean * mean / (ahead + 1), Basis.HEAD_OF_LINE
+
+
+def _told(spread: _Spread | None) -> ExpectedWait | None:
+    if spread is None:
+        return None
+    mean_ms, variance, basis = spread
     low_ms, high_ms = (_gamma_quantile(mean_ms, variance, each) for each in _QUANTILES)
     if high_ms > LONGEST_MS:
         return None

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.domain.call import CallFacts, CallRecord, CallResult, HungUpBy, JsonObject, LegRecord, Visit
+from engine.cdr.stretches import Stretch, broken_off, cut, happened_ms
+from engine.cdr.visits import visits
+from engine.domain.call import (
+    CallFacts,
+    CallRecord,
+    CallResult,
+    HungUpBy,
+    JsonObject,
+    LegRecord,
+    QueueOutcome,
+    QueueVisit,
+    Visit,
+)
 from engine.domain.journal import (
     Attached,
     Ended,
@@ -14,23 +25,12 @@ from engine.domain.journal import (
     InstructionGiven,
     LegEvent,
     RecordingEvent,
-    ResultCame,
     Started,
 )
 
 
 class JournalBroken(ValueError):
     """The journal can't be a call's: `message` says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """One instruction with its result, as far as it came."""
-
-    given_ms: int
-    instruction: JsonObject
-    result: JsonObject | None
-    result_ms: int | None
 
 
 def build(entries: Sequence[Entry]) -> CallRecord:
@@ -44,12 +44,11 @@ def build(entries: Sequence[Entry]) -> CallRecord:
     if not isinstance(last.event, Ended):
         raise JournalBroken("the journal does not end with 'ended'")
     facts, ended = entries[0].event.facts, last.event
-    stretches = _stretches(entries)
+    stretches = cut(entries)
     legs = _legs(entries, last.at_ms)
+    queues = visits(stretches, legs, last)
     bridged = [
-        entry.event.happened_ms or entry.at_ms
-        for entry in entries
-        if isinstance(entry.event, LegEvent) and entry.event.event == "bridged"
+        happened_ms(entry) for entry in entries if isinstance(entry.event, LegEvent) and entry.event.event == "bridged"
     ]
     return CallRecord(
         call_id=facts.call_id,
@@ -66,30 +65,19 @@ def build(entries: Sequence[Entry]) -> CallRecord:
         started_ms=facts.started_ms,
         answered_ms=_answered_ms(entries, stretches, bridged),
         ended_ms=last.at_ms,
-        result=_result(ended, stretches, bool(bridged)),
+        result=_result(ended, stretches, queues, bool(bridged)),
         hung_up_by=_hung_up_by(ended, stretches),
         hangup_cause=ended.cause,
-        reason=ended.reason or _hangup_reason(stretches),
+        reason=ended.reason or _hangup_reason(stretches) or facts.refusal,
         wait_ms=max(0, (bridged[0] if bridged else last.at_ms) - facts.started_ms),
         talk_ms=sum(leg.talk_ms for leg in legs),
         resumed=_resumed(entries),
         path=_path(facts, entries, last.at_ms),
         legs=legs,
+        queues=queues,
         recordings=_recordings(entries),
         attributes=_attributes(stretches),
     )
-
-
-def _stretches(entries: Sequence[Entry]) -> list[_Stretch]:
-    results = {entry.event.step: entry for entry in entries if isinstance(entry.event, ResultCame)}
-    stretches = []
-    for entry in entries:
-        if not isinstance(entry.event, InstructionGiven):
-            continue
-        came = results.get(entry.event.step)
-        result = came.event.result if came and isinstance(came.event, ResultCame) else None
-        stretches.append(_Stretch(entry.at_ms, entry.event.instruction, result, came.at_ms if came else None))
-    return stretches
 
 
 def _recordings(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -104,7 +92,7 @@ def _resumed(entries: Sequence[Entry]) -> int:
     return sum(later.attempt > 1 or later.engine != before.engine for before, later in pairwise(attached))
 
 
-def _answered_ms(entries: Sequence[Entry], stretches: Sequence[_Stretch], bridged: Sequence[int]) -> int | None:
+def _answered_ms(entries: Sequence[Entry], stretches: Sequence[Stretch], bridged: Sequence[int]) -> int | None:
     """The first of: told by the switch, by the flow, or joined with somebody while it rang, which answers it too."""
     told = [
         entry.at_ms
@@ -121,21 +109,24 @@ def _answered_ms(entries: Sequence[Entry], stretches: Sequence[_Stretch], bridge
     return min([*told, *by_flow, *bridged], default=None)
 
 
-def _result(ended: Ended, stretches: Sequence[_Stretch], talked: bool) -> CallResult:
+def _result(ended: Ended, stretches: Sequence[Stretch], queues: Sequence[QueueVisit], talked: bool) -> CallResult:
     if talked:
         return CallResult.HANDLED
     if ended.hung_up_by != "caller":
         return CallResult.OTHER_END
     if not stretches:
         return CallResult.LOST_BEFORE_IVR
-    # Not the last one: what the flow does to clean up comes behind the instruction that the hangup broke off.
-    pending = next((stretch for stretch in stretches if stretch.result is None), None)
-    if pending is not None and pending.instruction.get("op") == "connect":
-        return CallResult.LOST_RINGING
+    pending = broken_off(stretches)
+    match pending and pending.instruction.get("op"):
+        case "connect":
+            return CallResult.LOST_RINGING
+        case "enqueue":  # the last visit is the one that was broken off
+            rang = queues[-1].outcome is QueueOutcome.ABANDONED_RINGING
+            return CallResult.LOST_RINGING if rang else CallResult.LOST_IN_QUEUE
     return CallResult.LOST_IN_IVR
 
 
-def _hung_up_by(ended: Ended, stretches: Sequence[_Stretch]) -> HungUpBy:
+def _hung_up_by(ended: Ended, stretches: Sequence[Stretch]) -> HungUpBy:
     """The agent ended the call when all that followed the agent's hangup was the flow's own way out."""
     if ended.hung_up_by == "caller":
         return HungUpBy.CALLER
@@ -149,7 +140,7 @@ def _hung_up_by(ended: Ended, stretches: Sequence[_Stretch]) -> HungUpBy:
     return HungUpBy.SYSTEM
 
 
-def _hangup_reason(stretches: Sequence[_Stretch]) -> str:
+def _hangup_reason(stretches: Sequence[Stretch]) -> str:
     """The reason that the flow gave for its hangup, whatever it cleaned up after it."""
     for stretch in reversed(stretches):
         if stretch.instruction.get("op") == "hangup" and (stretch.result or {}).get("kind") != "refused":
@@ -184,9 +175,7 @@ def _legs(entries: Sequence[Entry], ended_ms: int) -> tuple[LegRecord, ...]:
     order: dict[str, dict[str, tuple[int, LegEvent]]] = {}
     for entry in entries:
         if isinstance(entry.event, LegEvent) and entry.event.party_kind != "caller":
-            order.setdefault(entry.event.leg, {}).setdefault(
-                entry.event.event, (entry.event.happened_ms or entry.at_ms, entry.event)
-            )
+            order.setdefault(entry.event.leg, {}).setdefault(entry.event.event, (happened_ms(entry), entry.event))
     return tuple(_leg(leg_id, events, ended_ms) for leg_id, events in order.items())
 
 
@@ -210,7 +199,7 @@ def _leg(leg_id: str, events: dict[str, tuple[int, LegEvent]], ended_ms: int) ->
     )
 
 
-def _attributes(stretches: Sequence[_Stretch]) -> dict[str, str]:
+def _attributes(stretches: Sequence[Stretch]) -> dict[str, str]:
     attributes: dict[str, str] = {}
     for stretch in stretches:
         if stretch.instruction.get("op") == "set_attributes" and stretch.result is not None:

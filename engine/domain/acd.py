@@ -135,6 +135,18 @@ class Member:
     wait_until_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a member stands, from 1, and between which waits from now on he will probably be answered (R30).
+
+    None where nothing can be told honestly.
+    """
+
+    position: int
+    wait_low_ms: int | None = None
+    wait_high_ms: int | None = None
+
+
 class Why(StrEnum):
     """Why an agent was not chosen for a member."""
 

@@ -13,6 +13,8 @@ class CallFacts:
 
     `call_id` is the id of the channel on which the call began: the switch's logs and ours meet in it. `did` and `ani`
     are normalised (E.164, or an internal extension); `*_raw` are as received. Nothing raw may reach a command.
+    `trunk`: the one that the call came over ("" where it came over none, or that is not known). `refusal`: why no flow
+    runs, though the number has one (`number_full`, `trunk_full`); `fallback` is the number that takes such a call.
     """
 
     call_id: str
@@ -32,6 +34,9 @@ class CallFacts:
     switch: str
     sip_call_id: str
     started_ms: int
+    trunk: str = ""
+    refusal: str = ""
+    fallback: str = ""
 
 
 class HungUpBy(StrEnum):
@@ -82,6 +87,44 @@ class LegRecord:
     result: str
 
 
+class QueueOutcome(StrEnum):
+    """How a visit of a queue ended: exactly one for each."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    """He hung up while he waited."""
+    ABANDONED_RINGING = "abandoned_ringing"
+    """He hung up while an agent was being rung for him."""
+    TIMEOUT = "timeout"
+    NO_AGENTS = "no_agents"
+    FULL = "full"
+    CLOSED = "closed"
+    KEY = "key"
+    ERROR = "error"
+    """The queue could not be entered, or the call was ended by neither him nor the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueVisit:
+    """One visit of one queue, also where it did not keep the call; a call that overflows to another queue has two.
+
+    `joined_ms`: when he joined, or was to. `left_ms`: when the conversation with `agent` began, or he left; `wait_ms`
+    lies between. `ring_ms`: how long the phone of that agent rang until he accepted, 0 where none did. `offers`: how
+    often an agent's phone was rung for him. `talk_ms`: the conversation that came of it.
+    """
+
+    queue: str
+    joined_ms: int
+    left_ms: int
+    outcome: QueueOutcome
+    key: str | None = None
+    agent: str | None = None
+    wait_ms: int = 0
+    ring_ms: int = 0
+    offers: int = 0
+    talk_ms: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """The one record of a call (R90), built from its journal by `engine.cdr.record.build`.
@@ -113,6 +156,7 @@ class CallRecord:
     resumed: int
     path: tuple[Visit, ...]
     legs: tuple[LegRecord, ...]
+    queues: tuple[QueueVisit, ...]
     recordings: tuple[str, ...]
     attributes: dict[str, str] = field(default_factory=dict)
 

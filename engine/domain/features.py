@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-FEATURES: frozenset[str] = frozenset()
+FEATURES: frozenset[str] = frozenset({"contacts", "notices", "queues"})
 """Of `queues`, `callbacks`, `contacts`, `notices`, `voicemail`, `sms`, `webhooks`, `amd`, `conferences`. An upload of a
 flow that needs another one is refused."""

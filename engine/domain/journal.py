@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from engine.domain.call import CallFacts, JsonObject
 
-FORMAT = 1
+FORMAT = 2
 """Version of the entries' format. An engine reads its own and those before, never one that it does not know."""
 
 
@@ -65,18 +65,43 @@ class ResultCame:
     kind: Literal["result"] = "result"
 
 
+PartyKind = Literal["caller", "agent", "number", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class LegEvent:
-    """Something happened to a leg other than the caller's, or the caller's was answered."""
+    """Something happened to a leg other than the caller's, or the caller's was answered.
+
+    `trunk`: in `offered`, the trunk over which it is rung; "" for a phone.
+    """
 
     leg: str
     event: Literal["offered", "answered", "bridged", "unbridged", "ended"]
     party: str = ""
-    party_kind: Literal["caller", "agent", "number", ""] = ""
+    party_kind: PartyKind = ""
     cause: str = ""
     happened_ms: int | None = None
     """When it happened, where it was found out only later (UTC epoch ms)."""
+    trunk: str = ""
     kind: Literal["leg"] = "leg"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEvent:
+    """Something happened to the call in a queue, in the instruction `enqueue`. Its legs and its result tell the rest.
+
+    `joined`: he began to wait at `happened_ms` (UTC epoch ms of the shared clock), which he keeps whatever comes.
+    `offered`: the offer's number, and the agents who are asked. `accepted`: the agent who took the offer. `told`: he
+    was, or may have been, told that this is his `position`.
+    """
+
+    event: Literal["joined", "offered", "accepted", "told"]
+    queue: str
+    offer: str = ""
+    agents: tuple[str, ...] = ()
+    happened_ms: int | None = None
+    position: int | None = None
+    kind: Literal["queue"] = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +125,8 @@ class Ended:
 
 
 Event = Annotated[
-    Started | Attached | InstructionGiven | ResultCame | LegEvent | RecordingEvent | Ended, Field(discriminator="kind")
+    Started | Attached | InstructionGiven | ResultCame | LegEvent | QueueEvent | RecordingEvent | Ended,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.domain.journal import Ended, Entry, LegEvent, RecordingEvent, Started
+from engine.domain.journal import Ended, Entry, InstructionGiven, LegEvent, QueueEvent, RecordingEvent, Started
 
 
 class RecordingState(StrEnum):
@@ -101,6 +101,9 @@ def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
         started_ms, started = happened[0]
         stopped_ms = [at_ms for at_ms, event in happened if event.event in ("stopped", "failed")]
         ended_ms = stopped_ms[-1] if stopped_ms else call_ended_ms
+        until_ms = entries[-1].at_ms if ended_ms is None else ended_ms
+        agent = _agent_between(entries, started_ms, until_ms)
+        queue, queue_ms = _queue_between(entries, started_ms, until_ms, agent)
         rows.append(
             RecordingRow(
                 id=recording,
@@ -111,9 +114,11 @@ def rows_of(entries: Sequence[Entry]) -> tuple[RecordingRow, ...]:
                 started_ms=started_ms,
                 ended_ms=ended_ms,
                 expected_ms=None if ended_ms is None else ended_ms - started_ms,
-                agent=_agent_between(entries, started_ms, entries[-1].at_ms if ended_ms is None else ended_ms),
+                agent=agent,
                 caller=facts.ani,
                 did=facts.did,
+                queue=queue,
+                queue_ms=queue_ms,
             )
         )
     return tuple(rows)
@@ -132,3 +137,22 @@ def _agent_between(entries: Sequence[Entry], from_ms: int, to_ms: int) -> str:
         elif event.event in ("unbridged", "ended") and entry.at_ms < from_ms:
             talks.pop(event.leg, None)
     return min(talks.values())[2] if talks else ""
+
+
+def _queue_between(entries: Sequence[Entry], from_ms: int, to_ms: int, agent: str) -> tuple[str, int | None]:
+    """The queue out of which this agent took the caller, and how long he had waited by then; ("", None) for none."""
+    found: tuple[str, int | None] = ("", None)
+    joined_ms = 0
+    for entry in entries:
+        event = entry.event
+        if entry.at_ms > to_ms:
+            break
+        if isinstance(event, InstructionGiven):
+            if entry.at_ms <= from_ms:
+                found = ("", None)  # he took him for a conversation before this one
+            joined_ms = entry.at_ms
+        elif isinstance(event, QueueEvent) and event.event == "joined":
+            joined_ms = min(entry.at_ms, event.happened_ms or entry.at_ms)
+        elif isinstance(event, QueueEvent) and event.event == "accepted" and agent in event.agents and not found[0]:
+            found = (event.queue, max(0, entry.at_ms - joined_ms))
+    return found

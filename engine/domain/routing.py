@@ -20,7 +20,7 @@ class NumberRoute:
     `pattern` in normal form: an E.164 number, an internal extension, a prefix ending in `*`, or `*` for all others
     (`dialplan.routes`).
     `trunk`: only calls that come over this trunk ("" for any). `max_channels`: calls at once (None: no limit, R12).
-    `fallback`: the number that takes the calls while no engine can ("" for none, R12).
+    `fallback`: the number that takes the calls while no engine can, or while there are `max_channels` ("" for none).
     """
 
     pattern: str
@@ -159,6 +159,32 @@ class QueueEntry:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeEntry:
+    """A notice on a general problem (R24). Calls hear it by what it says now, not by the snapshot they began with.
+
+    `sounds`: the sound file below the prompts directory in each language; the first language stands in for those that
+    are missing. `until_ms`: when it switches itself off (UTC epoch ms, None for never). `changed_ms`, `changed_by`:
+    who switched or changed it last, and when.
+    """
+
+    id: str
+    name: str
+    sounds: Mapping[str, str]
+    active: bool = False
+    until_ms: int | None = None
+    changed_ms: int = 0
+    changed_by: str = ""
+
+    def is_on(self, now_ms: int) -> bool:
+        """Whether calls hear it at `now_ms` (UTC epoch ms)."""
+        return self.active and (self.until_ms is None or now_ms < self.until_ms)
+
+    def sound(self, language: str) -> str:
+        """The sound file for callers of this language."""
+        return self.sounds.get(language) or next(iter(self.sounds.values()))
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingSnapshot:
     """All routing data at one version.
@@ -174,3 +200,4 @@ class RoutingSnapshot:
     calendars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     active_flows: Mapping[str, str] = field(default_factory=dict)
     queues: tuple[QueueEntry, ...] = ()
+    notices: tuple[NoticeEntry, ...] = ()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from engine.acd.store import AcdStore
 from engine.clock import SystemClock
 from engine.domain.ports import Clock
+from engine.services.agents_at_work import AgentsAtWork
 from engine.services.announce import Announcer, NoAnnouncer
 from engine.services.calendars import Calendars
 from engine.services.calls import Calls
 from engine.services.changes import Changes
+from engine.services.contacts import Contacts
 from engine.services.flows import Flows
 from engine.services.health import Check, Health, database_checks
 from engine.services.keys import Keys
 from engine.services.lines import Agents, Trunks
+from engine.services.live_queues import LiveQueues
+from engine.services.notices import Notices
 from engine.services.numbers import Numbers
 from engine.services.prompts import PromptFiles, Prompts
 from engine.services.queues import Queues
@@ -48,9 +53,13 @@ class Services:
     recordings: Recordings
     numbers: Numbers
     agents: Agents
+    agents_at_work: AgentsAtWork
+    live_queues: LiveQueues
     trunks: Trunks
     calendars: Calendars
     queues: Queues
+    notices: Notices
+    contacts: Contacts
     keys: Keys
     health: Health
     settings: Settings
@@ -67,10 +76,14 @@ class Services:
         checks: Mapping[str, Check] | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
+        acd: Callable[[], AcdStore] | None = None,
     ) -> Services:
-        """The use cases over one database. `checks` are those of other dependencies than the database."""
+        """The use cases over one database. `checks` are those of other dependencies than the database; `acd` makes a
+        store of the queues' shared state.
+        """
         settings = settings or Settings()
-        changes = Changes(database, clock or SystemClock(), announcer or NoAnnouncer())
+        clock = clock or SystemClock()
+        changes = Changes(database, clock, announcer or NoAnnouncer())
         calls, recordings = CallStore(database), RecordingStore(database)
         return cls(
             flows=Flows(database, changes, speech, prompts, settings.web),
@@ -79,9 +92,13 @@ class Services:
             recordings=Recordings(calls, recordings, links, changes, settings.link_expiry_s),
             numbers=Numbers(database, changes, settings.country),
             agents=Agents(database, changes, settings.country),
+            agents_at_work=AgentsAtWork(database, acd),
+            live_queues=LiveQueues(database, acd),
             trunks=Trunks(database, changes),
             calendars=Calendars(database, changes),
             queues=Queues(database, changes, prompts, settings.country),
+            notices=Notices(database, changes, prompts, clock),
+            contacts=Contacts(database, changes, settings.country),
             keys=Keys(database, changes, settings.bootstrap_keys),
             health=Health({**database_checks(database), **(checks or {})}),
             settings=settings,

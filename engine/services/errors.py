@@ -4,18 +4,23 @@
     ├── NotFound
     │   ├── FlowNotFound, FlowVersionNotFound
     │   ├── PromptNotFound, PromptVersionNotFound
-    │   ├── CallNotFound, JournalNotFound, RecordingNotFound
+    │   ├── CallNotFound, JournalNotFound, RecordingNotFound, CallNotExplained
     │   ├── NumberNotFound, AgentNotFound, TrunkNotFound, CalendarNotFound, QueueNotFound
+    │   ├── NoticeNotFound, ContactNotFound
     │   └── KeyNotFound
     ├── Refused                    what was sent is at fault: `faults` say where and why
     │   ├── FlowRefused            with `findings` in place of faults
-    │   └── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, QueueRefused, KeyRefused, PromptRefused
+    │   ├── NumberRefused, AgentRefused, TrunkRefused, CalendarRefused, QueueRefused, KeyRefused, PromptRefused
+    │   └── NoticeRefused, ContactRefused
     ├── Conflict                   what was sent is well-formed, and does not go with what is there
-    │   ├── AgentInUse, TrunkInUse, CalendarInUse, QueueInUse
+    │   ├── AgentInUse, TrunkInUse, CalendarInUse, QueueInUse, NoticeInUse
     │   ├── FlowNotActive, NothingBefore
+    │   ├── AgentNotPossible           the agent's state does not allow it
     │   └── RecordingNotStored
     └── Unavailable                it can't be done now, and may be in a moment
         ├── StorageAway            object storage can't be used
+        ├── AgentStatesAway, QueueStatesAway   Redis can't be used
+        ├── AgentNotThere          an agent who is new, or whose state is being brought back
         └── UploadsBusy            other prompts are being converted
 
 `StoreUnavailable` and `BadData` of the store pass through as they are. HTTP is spoken at the edge only.
@@ -95,6 +100,17 @@ class JournalNotFound(NotFound):
         super().__init__(f"The journal of the call {call_id!r} is not, or no longer, kept.")
 
 
+class CallNotExplained(NotFound):
+    id = "call_not_explained"
+    title = "Nothing was decided for such a call"
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(
+            f"No call {call_id!r} waits in a queue, and no decision for it is kept: decisions are kept for a day, and "
+            "only of calls that came to a queue."
+        )
+
+
 class RecordingNotFound(NotFound):
     id = "recording_not_found"
     title = "There is no such recording"
@@ -144,6 +160,22 @@ class QueueNotFound(NotFound):
         super().__init__(f"No queue has the id {queue!r}.")
 
 
+class NoticeNotFound(NotFound):
+    id = "notice_not_found"
+    title = "There is no such notice"
+
+    def __init__(self, notice: str) -> None:
+        super().__init__(f"No notice has the id {notice!r}.")
+
+
+class ContactNotFound(NotFound):
+    id = "contact_not_found"
+    title = "There is no such contact"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"No contact has the key {key!r}.")
+
+
 class KeyNotFound(NotFound):
     id = "key_not_found"
     title = "There is no such key"
@@ -185,6 +217,16 @@ class CalendarRefused(Refused):
 class QueueRefused(Refused):
     id = "queue_refused"
     title = "The queue can't be used"
+
+
+class NoticeRefused(Refused):
+    id = "notice_refused"
+    title = "The notice can't be used"
+
+
+class ContactRefused(Refused):
+    id = "contact_refused"
+    title = "The contact can't be used"
 
 
 class KeyRefused(Refused):
@@ -246,6 +288,12 @@ class QueueInUse(_InUse):
     noun = "queue"
 
 
+class NoticeInUse(_InUse):
+    id = "notice_in_use"
+    title = "The notice is in use"
+    noun = "notice"
+
+
 class FlowNotActive(Conflict):
     id = "flow_not_active"
     title = "Another version is active"
@@ -268,6 +316,14 @@ class NothingBefore(Conflict):
         )
 
 
+class AgentNotPossible(Conflict):
+    id = "agent_not_possible"
+    title = "The agent's state does not allow it"
+
+    def __init__(self, detail: str, state: str) -> None:
+        super().__init__(detail, state=state)
+
+
 class RecordingNotStored(Conflict):
     id = "recording_not_stored"
     title = "The recording is not in storage"
@@ -285,6 +341,26 @@ class Unavailable(ServiceError):
 class UploadsBusy(Unavailable):
     id = "uploads_busy"
     title = "Other prompts are being converted"
+
+
+class AgentStatesAway(Unavailable):
+    id = "agent_states_unavailable"
+    title = "Agents' states are away"
+
+
+class QueueStatesAway(Unavailable):
+    id = "queue_states_unavailable"
+    title = "Queues' states are away"
+
+
+class AgentNotThere(Unavailable):
+    id = "agent_not_there_yet"
+    title = "The agent's state is not there yet"
+
+    def __init__(self, agent: str) -> None:
+        super().__init__(
+            f"The agent {agent!r} is set up, and an engine has him within a second; where it stays so, none is running."
+        )
 
 
 class StorageAway(Unavailable):

@@ -23,7 +23,7 @@ from engine.services.errors import (
 )
 from engine.services.prompts import PromptFiles
 from engine.services.speech import NoSpeech, Speech
-from engine.store.catalogue import AGENTS, CALENDARS, QUEUES, TRUNKS
+from engine.store.catalogue import AGENTS, CALENDARS, NOTICES, QUEUES, TRUNKS, Catalogue
 from engine.store.columns import dump_json
 from engine.store.database import Database
 from engine.store.errors import NoSuchRow
@@ -36,8 +36,15 @@ from ivr_flows.references import references
 
 Document = Mapping[str, Any] | str
 
+_CATALOGUES: Mapping[str, Catalogue[Any]] = {
+    "agent": AGENTS, "trunk": TRUNKS, "queue": QUEUES, "notice": NOTICES, "calendar": CALENDARS
+}  # fmt: skip
+"""Where the names are that flows may refer to, by kind."""
 
 State = Literal["draft", "checked", "active"]
+
+WAIT_FLOW = "queue_wait"
+"""The kind of flows that waiting callers hear. No call may be led into one: nothing would end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +347,7 @@ class _World:
 
     def _names(self, kind: str) -> Collection[str] | None:
         match kind:
-            case "flow" | "agent" | "trunk" | "calendar" | "queue":
+            case "flow" | "agent" | "trunk" | "calendar" | "queue" | "notice":
                 with self._database.snapshot() as session:
                     return self._stored(kind, session)
             case "origin" | "secret":
@@ -356,17 +363,11 @@ class _World:
     def _stored(self, kind: str, session: Session) -> Collection[str]:
         if kind == "flow":
             return {*self._store.ids(session), self._own}
-        if kind == "agent":
-            return {entry.id for entry in AGENTS.list(session)}
-        if kind == "trunk":
-            return {entry.id for entry in TRUNKS.list(session)}
-        if kind == "queue":
-            return {entry.id for entry in QUEUES.list(session)}
-        return {entry.id for entry in CALENDARS.list(session)}
+        return {entry.id for entry in _CATALOGUES[kind].list(session)}
 
 
 def active_users(store: FlowStore, kind: str, name: str) -> list[str]:
-    """The active flows, as `flow <id>`, that refer to this agent, trunk, calendar or queue."""
+    """The active flows, as `flow <id>`, that refer to this agent, trunk, calendar, queue or notice."""
     users = []
     for summary in store.list():
         definition = store.definition(summary.id, summary.active_version) if summary.active_version else None

@@ -23,6 +23,7 @@ from engine.store.flows import FlowStore
 
 _LONGEST_ID = 32
 """As long as the switch's names may be."""
+_NO_IDS = {"states"}
 _MAX_LEVEL, _MAX_POSITION = 100, 10_000
 """Of a tier."""
 
@@ -56,6 +57,8 @@ class Agents(RoutingData[AgentEntry]):
 
     def _faults(self, session: Session, agent: AgentEntry, password: str) -> Sequence[Fault]:
         faults = id_faults(agent.id, _LONGEST_ID)
+        if agent.id in _NO_IDS:
+            faults.append(Fault("id", f'"{agent.id}" is a path of the API; choose another one'))
         for fault in within("agents[0]", _settings(agents=(Agent(agent.id, password, agent.name),)).faults()):
             faults.append(Fault("sip_password", fault.message) if fault.place == "password" else fault)
         if not agent.name:

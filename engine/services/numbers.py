@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from dialplan.routes import Route, RouteTable
 from engine.domain.routing import NumberRoute
 from engine.services.changes import Actor, Changes
 from engine.services.errors import NumberNotFound, NumberRefused
+from engine.services.flows import WAIT_FLOW
 from engine.services.routing_data import RoutingData, within
 from engine.store.catalogue import NUMBERS, TRUNKS
 from engine.store.database import Database
@@ -70,11 +71,20 @@ class Numbers(RoutingData[NumberRoute]):
             normalise("", route.country)
         except DialplanError as error:
             faults += error.faults
-        if route.flow and route.flow not in FlowStore(self._database).ids(session):
-            faults.append(Fault("flow", f'there is no flow "{route.flow}"; upload it first'))
+        if route.flow:
+            faults += self._flow_faults(route.flow)
+        if route.fallback and self.number(route.fallback) == route.pattern:
+            faults.append(Fault("fallback", f'"{route.fallback}" is the number itself'))
         if route.trunk and TRUNKS.get(session, route.trunk) is None:
             faults.append(Fault("trunk", f'there is no trunk "{route.trunk}"'))
         return faults
+
+    def _flow_faults(self, name: str) -> Iterator[Fault]:
+        found = FlowStore(self._database).get(name)
+        if found is None:
+            yield Fault("flow", f'there is no flow "{name}"; upload it first')
+        elif found.kind == WAIT_FLOW:
+            yield Fault("flow", f'"{name}" is a flow for waiting callers; it takes no calls')
 
 
 def _as_route(route: NumberRoute) -> Route:

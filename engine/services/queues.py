@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -13,13 +12,12 @@ from engine.domain.acd import MAX_PRIORITY
 from engine.domain.routing import Overflow, OverflowKind, OverflowReason, QueueEntry
 from engine.services.changes import Actor, Changes
 from engine.services.errors import QueueInUse, QueueNotFound, QueueRefused
-from engine.services.flows import active_users
+from engine.services.flows import WAIT_FLOW, active_users
 from engine.services.prompts import PromptFiles
-from engine.services.routing_data import RoutingData, id_faults, missing, outside_faults, range_fault
+from engine.services.routing_data import RoutingData, id_faults, missing, outside_faults, range_fault, sound_faults
 from engine.store.catalogue import AGENTS, CALENDARS, QUEUES
 from engine.store.database import Database
 from engine.store.flows import FlowStore
-from ivr_flows.fields import PATH
 
 _RANGES: dict[str, tuple[float, float]] = {
     "priority": (0, MAX_PRIORITY),
@@ -38,8 +36,6 @@ _ANNOUNCEMENTS: dict[str, tuple[float, float]] = {
     "position_every_s": (10, 3600),
     "expected_wait_every_s": (10, 3600),
 }
-_WAIT_FLOW = "queue_wait"
-"""The kind of flows that waiting callers hear."""
 
 
 class Queues(RoutingData[QueueEntry]):
@@ -57,7 +53,9 @@ class Queues(RoutingData[QueueEntry]):
     def put(self, queue: QueueEntry, by: Actor) -> bool:
         """Writes a queue. Whether it is new. Raises QueueRefused with every fault."""
         with self._changes.of_routing(by, "queue.put", f"queue:{queue.id}") as change:
-            faults = [*_value_faults(queue), *self._sound_faults(queue), *self._reference_faults(change.session, queue)]
+            sounds = {place: path for place, path in (("whisper", queue.whisper), ("music", queue.music)) if path}
+            faults = [*_value_faults(queue), *sound_faults(sounds, self._prompts)]
+            faults += self._reference_faults(change.session, queue)
             faults += _loop_faults(queue, QUEUES.list(change.session))
             if faults:
                 raise QueueRefused(faults)
@@ -70,23 +68,13 @@ class Queues(RoutingData[QueueEntry]):
         if users:
             raise QueueInUse(key, users)
 
-    def _sound_faults(self, queue: QueueEntry) -> Iterator[Fault]:
-        named = {place: path for place, path in (("whisper", queue.whisper), ("music", queue.music)) if path}
-        files = self._prompts.files() if named else None
-        for place, path in named.items():
-            if not re.fullmatch(PATH, path):
-                message = "is not a sound file below the prompts directory (support/cs.wav)"
-                yield Fault(place, f'"{path}" {message}')
-            elif files is not None:
-                yield from missing(place, "sound file", path, files)
-
     def _reference_faults(self, session: Session, queue: QueueEntry) -> Iterator[Fault]:
         flows = {flow.id: flow.kind for flow in FlowStore(self._database).list()}
         if queue.wait_flow:
             yield from missing("wait_flow", "flow", queue.wait_flow, flows)
-            kind = flows.get(queue.wait_flow, _WAIT_FLOW)
-            if kind != _WAIT_FLOW:
-                message = f'"{queue.wait_flow}" is a flow of kind {kind}; callers wait in one of kind {_WAIT_FLOW}'
+            kind = flows.get(queue.wait_flow, WAIT_FLOW)
+            if kind != WAIT_FLOW:
+                message = f'"{queue.wait_flow}" is a flow of kind {kind}; callers wait in one of kind {WAIT_FLOW}'
                 yield Fault("wait_flow", message)
         if queue.calendar:
             calendars = {each.id for each in CALENDARS.list(session)}
@@ -103,7 +91,7 @@ class Queues(RoutingData[QueueEntry]):
                     yield from missing(place, "queue", overflow.target, there)
                 case OverflowKind.FLOW:
                     yield from missing(place, "flow", overflow.target, flows)
-                    if flows.get(overflow.target) == _WAIT_FLOW:
+                    if flows.get(overflow.target) == WAIT_FLOW:
                         yield Fault(place, f'"{overflow.target}" is a flow for waiting callers; it takes over no calls')
 
 
@@ -120,6 +108,8 @@ def queues_naming(session: Session, kind: Literal["agent", "calendar", "queue"],
 
 def _value_faults(queue: QueueEntry) -> Iterator[Fault]:
     yield from id_faults(queue.id)
+    if queue.id == "figures":
+        yield Fault("id", '"figures" can\'t be the id of a queue: /queues/figures has the figures of all')
     if not queue.name:
         yield Fault("name", "is empty")
     for name, (least, most) in _RANGES.items():

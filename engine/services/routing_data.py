@@ -1,9 +1,9 @@
-"""What the use cases around numbers, agents, trunks, calendars and queues share: list, get, delete, common faults."""
+"""What the use cases around numbers, agents, trunks, calendars, queues and notices share: list, get, delete, faults."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
@@ -12,8 +12,10 @@ from dialplan.faults import Fault
 from dialplan.numbers import NumberKind, normalise
 from engine.services.changes import Actor, Changes
 from engine.services.errors import NotFound
+from engine.services.prompts import PromptFiles
 from engine.store.catalogue import Catalogue
 from engine.store.database import Database
+from ivr_flows.fields import PATH
 from ivr_flows.findings import did_you_mean
 
 E = TypeVar("E")
@@ -82,6 +84,16 @@ def missing(place: str, kind: str, name: str, there: Collection[str]) -> list[Fa
     if name in there:
         return []
     return [Fault(place, f'there is no {kind} "{name}"{did_you_mean(name, there) or "; create it first"}')]
+
+
+def sound_faults(named: Mapping[str, str], prompts: PromptFiles) -> Iterator[Fault]:
+    """What is wrong with sound files that are to be played; `named` has each one's path by its place."""
+    files = prompts.files() if named else None
+    for place, path in named.items():
+        if not re.fullmatch(PATH, path):
+            yield Fault(place, f'"{path}" is not a sound file below the prompts directory (support/cs.wav)')
+        elif files is not None:
+            yield from missing(place, "sound file", path, files)
 
 
 def outside_faults(place: str, number: str, country: str) -> list[Fault]:

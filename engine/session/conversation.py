@@ -1,4 +1,4 @@
-"""Rings a target and joins it with the caller.
+"""Rings targets and joins one with the caller.
 
 The member leaves its socket when it is joined (`uuid_bridge`) and comes back through the entry of the dialplan
 (`transfer_after_bridge`) when the other side hangs up, on a new connection, to whichever engine is there. So the end of
@@ -14,54 +14,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gevent.event import AsyncResult
-from gevent.queue import Empty, Queue
 
 from dialplan.contexts import SEEN_VARIABLE
-from engine.domain.journal import Entry, LegEvent
+from engine.domain.journal import Entry, LegEvent, PartyKind
 from engine.domain.ports import Clock, Ids
-from engine.domain.routing import RoutingSnapshot
-from engine.session.beside import beside
+from engine.domain.routing import AgentEntry
+from engine.session.agent_headers import agent_headers
+from engine.session.limits import FULL_CAUSE, ChannelLimits, LineFull
 from engine.session.log import CallLog
-from engine.session.media import MediaPaths
 from engine.session.recorder import Recorder
 from engine.switch.port import (
+    NOT_DONE,
     Channel,
     ChannelEnd,
     ChannelGone,
     CommandRefused,
     Control,
-    DeadlinePassed,
     DialTarget,
     Originate,
-    Originated,
     SwitchError,
     SwitchLost,
-    UnsafeArgument,
 )
-from ivr_flows.instructions import AgentTarget, Connect, NumberTarget
-from ivr_flows.results import Conversation, NotConnected, Result
+from ivr_flows.results import Conversation
 
 log = logging.getLogger(__name__)
-
-ANSWER_GRACE_S = 5
-"""How much longer than the ringing we wait for the switch to say what became of it."""
-
-_NOT_CONNECTED = {
-    "busy": "busy",
-    "no_answer": "no_answer",
-    "rejected": "rejected",
-    "not_registered": "not_ready",
-    "failed": "failed",
-    "cancelled": "no_answer",
-}
-
-
-class Unreachable(Exception):
-    """The target can't be rung at all; `cause` in FreeSWITCH's spelling."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
 
 
 def note_bridge(call: CallLog, bridged_to: str) -> None:
@@ -83,14 +59,8 @@ def since_ms(entry: Entry) -> int:
     return happened or entry.at_ms
 
 
-def _play_to(control: Control, leg: str, sources: list[str]) -> None:
-    """The two may talk all the same where the announcement can't be played."""
-    with _control_needed():
-        control.play_to(leg, sources)
-
-
 @contextmanager
-def _control_needed() -> Iterator[None]:
+def control_needed() -> Iterator[None]:
     """A control connection that is down refuses the command; the caller's own connection is not touched by it."""
     try:
         yield
@@ -108,7 +78,7 @@ class DialSettings:
     default_caller_id: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Talk:
     """A call that is being joined with somebody, or is."""
 
@@ -117,64 +87,170 @@ class _Talk:
     joined: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Who is rung: an agent by his id, on whichever phone, or a number. `numbers`: under which he is known."""
+
+    target: DialTarget
+    party: str
+    kind: Literal["agent", "number"]
+    numbers: tuple[str, ...]
+
+    @property
+    def trunk(self) -> str:
+        """The trunk over which he is rung; "" for a phone."""
+        return self.target.domain_or_gateway if self.target.kind == "gateway" else ""
+
+
+def agents_phone(agent: AgentEntry, on_mobile: bool, trunk: str | None, settings: DialSettings) -> Whom:
+    """The agent on his mobile, where that is to ring and a trunk is there to reach it, else on his desk phone."""
+    if on_mobile and agent.mobile and trunk is not None:
+        return Whom(DialTarget("gateway", agent.mobile, trunk), agent.id, "agent", (agent.number, agent.mobile))
+    return Whom(DialTarget("user", agent.id, settings.agent_domain), agent.id, "agent", (agent.number,))
+
+
+def number_over(number: str, trunk: str) -> Whom:
+    """A number over a trunk."""
+    return Whom(DialTarget("gateway", number, trunk), number, "number", (number,))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A conversation that is over: with whom, and how it went."""
+
+    party: str
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Talking:
+    """A conversation that goes on."""
+
+    channel: Channel
+    hangup: AsyncResult
+    forget: Callable[[], None]
+
+    def wait_for_end(self) -> ChannelGone:
+        """The caller's hangup. The channel has left its socket; its hangup is told by the control connection.
+
+        Any other end brings the call back on a new connection, whose session takes this one off the call.
+        """
+        try:
+            try:
+                end = self.channel.wait_end(None)
+            except SwitchLost:
+                end = self.hangup.get()
+            return ChannelGone(end or self.hangup.get())
+        finally:
+            self.forget()
+
+
 class Conversations:
-    """Executes `Connect`."""
+    """Rings, joins, and finds out how it went. What is rung, when and in which order is said by whoever uses it."""
 
     def __init__(
         self,
         control: Callable[[str], Control],
         clock: Clock,
         ids: Ids,
-        media: MediaPaths,
         recorder: Recorder,
-        routing: Callable[[int], RoutingSnapshot],
         settings: DialSettings,
+        limits: ChannelLimits,
     ) -> None:
-        self._control = control
+        self.control = control
+        """The control connection of a switch, by the switch's name."""
+        self.settings = settings
         self._clock = clock
         self._ids = ids
-        self._media = media
         self._recorder = recorder
-        self._routing = routing
-        self._settings = settings
+        self._limits = limits
         self._talking: dict[str, _Talk] = {}
 
-    def connect(self, step: int, instruction: Connect, channel: Channel, call: CallLog) -> Result:
-        """Ring, join and wait; or, on a call that came back, say how the conversation went."""
-        before = self._take_up(step, channel, call)
-        if before is not None:
-            return before
-        try:
-            target = self._target(instruction, call)
-        except Unreachable as unreachable:
-            return NotConnected("not_ready", unreachable.cause)
-        try:
-            leg = self._ring(instruction, target, channel, call)
-            if isinstance(leg, NotConnected):
-                return leg
-            with self._hangup_of(channel) as hangup:
-                self._join(leg, instruction, channel, call)
-                raise self._wait_for_end(channel, hangup)
-        except (CommandRefused, DeadlinePassed, UnsafeArgument) as refused:
-            log.warning("call %s: not joined with %s: %s", call.call_id, target.user_or_number, refused)
-            channel.stop_playing()
-            self._recorder.stop(channel, call)
-            self.hang_up_legs(call, channel.info.switch)
-            unsafe = isinstance(refused, UnsafeArgument)
-            return NotConnected("failed", "INVALID_NUMBER_FORMAT" if unsafe else "NORMAL_TEMPORARY_FAILURE")
+    # Ringing
 
-    def hang_up_legs(self, call: CallLog, switch: str, cause: str = "NORMAL_CLEARING") -> None:
-        """End the legs that were rung for this call and are not known to have ended, and say so in the journal."""
-        open_legs: dict[str, LegEvent] = {}
-        for entry in call.entries:
-            if isinstance(entry.event, LegEvent) and entry.event.party_kind != "caller":
-                if entry.event.event == "ended":
-                    open_legs.pop(entry.event.leg, None)
-                else:
-                    open_legs.setdefault(entry.event.leg, entry.event)
-        for leg, event in open_legs.items():
-            self._kill(switch, leg)
-            call.add(LegEvent(leg, "ended", event.party, event.party_kind, cause))
+    def prepare(self, channel: Channel, call: CallLog) -> None:
+        """Before anybody is rung: the journal is safe, and the switch knows the way back."""
+        call.flush()
+        # Only a call whose journal is safe is marked as seen: before that, the next engine begins it anew.
+        channel.set_variables(
+            {
+                SEEN_VARIABLE: "true",
+                "hangup_after_bridge": "false",
+                "transfer_after_bridge": self.settings.return_to,
+                # A target that hangs up in the moment of joining would take the caller along (measured).
+                "uuid_bridge_continue_on_cancel": "true",
+            }
+        )
+
+    def ring(
+        self,
+        whom: Whom,
+        channel: Channel,
+        call: CallLog,
+        *,
+        ring_timeout_s: int,
+        caller_id: str,
+        auto_answer: bool = False,
+        prepared: bool = False,
+        queue: str = "",
+    ) -> Originate:
+        """Begin to ring. Raises CommandRefused (LineFull), DeadlinePassed, UnsafeArgument; the leg has then ended in
+        the journal.
+
+        An agent's phone is told of the call, and of the `queue` that it comes from (`agent_headers`).
+        `prepared`: `prepare` was done before, and the phone is not to wait for the journal to be safe. An engine that
+        dies within the journal's 20 ms leaves a phone ringing then that nobody knows of, until its time is over.
+        """
+        leg = self._ids.new()
+        offered = LegEvent(leg, "offered", whom.party, whom.kind, trunk=whom.trunk)
+        call.add(offered)
+        if not prepared:
+            self.prepare(channel, call)
+        try:
+            self._limits.ring(call, offered)
+            with control_needed():
+                return self.control(channel.info.switch).originate(
+                    whom.target,
+                    leg=leg,
+                    ring_timeout_s=ring_timeout_s,
+                    caller_id_number=caller_id,
+                    caller_id_name=call.facts.caller_name,
+                    variables={"cw_leg_of": call.call_id},
+                    auto_answer=auto_answer,
+                    headers=agent_headers(call, queue) if whom.target.kind == "user" else {},
+                )
+        except NOT_DONE as refused:
+            cause = FULL_CAUSE if isinstance(refused, LineFull) else "NORMAL_TEMPORARY_FAILURE"
+            self.leg_ended(call, leg, whom.party, whom.kind, cause)
+            raise
+
+    def caller_id(self, call: CallLog, wanted: str | None = None) -> str:
+        """The number shown to who is rung: the one wanted, else the caller's, else ours."""
+        return wanted or call.facts.ani or self.settings.default_caller_id or call.facts.did
+
+    # Talking
+
+    def talk(self, leg: str, whom: Whom, channel: Channel, call: CallLog, *, record: bool | None) -> Talking:
+        """Join the caller with a leg that answered. `record` None: as the route says. Raises like `ring`."""
+        channel.stop_playing()
+        self._recorder.join(channel, call, whom.numbers, wanted=call.facts.record if record is None else record)
+        call.flush()
+        call_id = channel.info.uuid
+        control = self.control(channel.info.switch)
+        talk = self._talking[call_id] = _Talk(control)
+        try:
+            with control_needed():
+                control.bridge(call_id, leg)
+        except BaseException:
+            self._forget(call_id, talk)
+            raise
+        talk.joined = True
+        call.add(LegEvent(leg, "bridged", whom.party, whom.kind))
+        return Talking(channel, talk.hangup, lambda: self._forget(call_id, talk))
+
+    def _forget(self, call_id: str, talk: _Talk) -> None:
+        if self._talking.get(call_id) is talk:
+            del self._talking[call_id]
 
     def note_end(self, end: ChannelEnd) -> None:
         """The control connection tells of a hangup; for a call in conversation it is the only one that can."""
@@ -191,146 +267,71 @@ class Conversations:
             if talk.joined and talk.control is control and not control.exists(call_id):
                 self.note_end(ChannelEnd(call_id, "NORMAL_UNSPECIFIED", by_remote=False, variables={}))
 
-    @contextmanager
-    def _hangup_of(self, channel: Channel) -> Iterator[AsyncResult]:
-        """Set to the call's end, should the control connection tell of it from now on."""
-        call_id = channel.info.uuid
-        talk = self._talking[call_id] = _Talk(self._control(channel.info.switch))
-        try:
-            yield talk.hangup
-        finally:
-            if self._talking.get(call_id) is talk:
-                del self._talking[call_id]
+    # Legs
 
-    def _take_up(self, step: int, channel: Channel, call: CallLog) -> Result | None:
-        """What the journal and the switch know of this instruction's conversation; None: it has to be begun (again)."""
-        legs = call.legs_since(step)
-        for leg, events in legs.items():
+    def give_up(self, channel: Channel, call: CallLog) -> None:
+        """The two could not be joined: nothing plays, records or rings any more."""
+        channel.stop_playing()
+        self._recorder.stop(channel, call)
+        self.hang_up_legs(call, channel.info.switch)
+
+    def leg_ended(self, call: CallLog, leg: str, party: str, kind: PartyKind, cause: str) -> None:
+        """Say in the journal that a leg has ended, and let its trunk go."""
+        call.add(LegEvent(leg, "ended", party, kind, cause))
+        self._limits.leg_over(call, leg)
+
+    def hang_up_legs(self, call: CallLog, switch: str, cause: str = "NORMAL_CLEARING") -> None:
+        """End the legs that were rung for this call and are not known to have ended, and say so in the journal.
+
+        For those that were still ringing the cause is that the caller went.
+        """
+        open_legs: dict[str, LegEvent] = {}
+        answered = set()
+        for entry in call.entries:
+            event = entry.event
+            if isinstance(event, LegEvent) and event.party_kind != "caller":
+                if event.event == "ended":
+                    open_legs.pop(event.leg, None)
+                else:
+                    open_legs.setdefault(event.leg, event)
+                if event.event in ("answered", "bridged"):
+                    answered.add(event.leg)
+        for leg, event in open_legs.items():
+            self.kill(switch, leg)
+            why = cause if leg in answered else "ORIGINATOR_CANCEL"
+            self.leg_ended(call, leg, event.party, event.party_kind, why)
+
+    def take_up(self, step: int, channel: Channel, call: CallLog, cause: str = "ORIGINATOR_CANCEL") -> Taken | None:
+        """What the journal and the switch know of this instruction's conversation; None: it has to be begun (again).
+
+        Legs that were still ringing are ended, in the journal with `cause`.
+        """
+        note_bridge(call, channel.info.last_bridge_to)
+        for leg, events in call.legs_since(step).items():
             first = next(iter(events.values())).event
             if not isinstance(first, LegEvent):
                 continue
-            note_bridge(call, channel.info.last_bridge_to)
-            bridged = call.legs_since(step)[leg].get("bridged")
-            if bridged is not None:
-                cause = channel.info.last_bridge_cause or "NORMAL_CLEARING"
-                if "unbridged" not in events:
-                    call.add(LegEvent(leg, "unbridged", first.party, first.party_kind, cause))
-                if "ended" not in events:
-                    call.add(LegEvent(leg, "ended", first.party, first.party_kind, cause))
-                self._kill(channel.info.switch, leg)
-                self._recorder.stop(channel, call)
-                return Conversation(max(0, self._clock.now_ms() - since_ms(bridged)), "agent", cause)
+            if "bridged" in events:
+                return self._over(leg, first, events, channel, call)
             if "ended" not in events:
-                self._kill(channel.info.switch, leg)
-                call.add(LegEvent(leg, "ended", first.party, first.party_kind, "ORIGINATOR_CANCEL"))
+                self.kill(channel.info.switch, leg)
+                self.leg_ended(call, leg, first.party, first.party_kind, cause)
         return None
 
-    def _target(self, instruction: Connect, call: CallLog) -> DialTarget:
-        snapshot = self._routing(call.facts.snapshot)
-        match instruction.target:
-            case AgentTarget(agent=agent):
-                if not any(entry.id == agent for entry in snapshot.agents):
-                    raise Unreachable("SUBSCRIBER_ABSENT")
-                return DialTarget("user", agent, self._settings.agent_domain)
-            case NumberTarget(number=number, trunk=trunk):
-                name = trunk or (snapshot.trunks[0].id if snapshot.trunks else None)
-                if name is None or not any(entry.id == name for entry in snapshot.trunks):
-                    raise Unreachable("NO_ROUTE_DESTINATION")
-                return DialTarget("gateway", number, name)
+    def _over(self, leg: str, first: LegEvent, events: dict[str, Entry], channel: Channel, call: CallLog) -> Taken:
+        cause = channel.info.last_bridge_cause or "NORMAL_CLEARING"
+        if "unbridged" not in events:
+            call.add(LegEvent(leg, "unbridged", first.party, first.party_kind, cause))
+        if "ended" not in events:
+            self.leg_ended(call, leg, first.party, first.party_kind, cause)
+        self.kill(channel.info.switch, leg)
+        self._recorder.stop(channel, call)
+        talk_ms = max(0, self._clock.now_ms() - since_ms(events["bridged"]))
+        return Taken(first.party, Conversation(talk_ms, "agent", cause))
 
-    def _ring(self, instruction: Connect, target: DialTarget, channel: Channel, call: CallLog) -> str | NotConnected:
-        """The leg that answered, or why there is none. The caller hears the ringing tone meanwhile."""
-        party_kind: Literal["agent", "number"] = "agent" if target.kind == "user" else "number"
-        leg = self._ids.new()
-        call.add(LegEvent(leg, "offered", target.user_or_number, party_kind))
-        call.flush()
-        # Only a call whose journal is safe is marked as seen: before that, the next engine begins it anew.
-        channel.set_variables(
-            {
-                SEEN_VARIABLE: "true",
-                "hangup_after_bridge": "false",
-                "transfer_after_bridge": self._settings.return_to,
-                # A target that hangs up in the moment of joining would take the caller along (measured).
-                "uuid_bridge_continue_on_cancel": "true",
-            }
-        )
-        channel.start_playing(self._media.available(instruction.ringback))
-        with _control_needed():
-            originate = self._control(channel.info.switch).originate(
-                target,
-                leg=leg,
-                ring_timeout_s=instruction.ring_timeout_s,
-                caller_id_number=self._caller_id(instruction, call),
-                caller_id_name=call.facts.caller_name,
-                variables={"cw_leg_of": call.call_id},
-            )
+    def kill(self, switch: str, leg: str) -> None:
+        """Hang up a leg; where that can't be said now it ends by itself, parked for half a minute at most."""
         try:
-            outcome = self._wait_for_answer(originate, instruction.ring_timeout_s + ANSWER_GRACE_S, channel)
-        except BaseException:  # The caller's hangup, a lost switch, or our own greenlet being taken off the call.
-            originate.cancel()
-            raise
-        if outcome.outcome != "answered":
-            channel.stop_playing()
-            call.add(LegEvent(leg, "ended", target.user_or_number, party_kind, outcome.cause))
-            return NotConnected(_NOT_CONNECTED[outcome.outcome], outcome.cause)  # type: ignore[arg-type]
-        call.add(LegEvent(leg, "answered", target.user_or_number, party_kind))
-        return leg
-
-    def _caller_id(self, instruction: Connect, call: CallLog) -> str:
-        """The number shown to the target: the flow's, else the caller's, else ours."""
-        return instruction.caller_id or call.facts.ani or self._settings.default_caller_id or call.facts.did
-
-    def _wait_for_answer(self, originate: Originate, timeout_s: float, channel: Channel) -> Originated:
-        """The first of: what became of the ringing, the caller's hangup (raises ChannelGone), a lost connection."""
-        first: Queue[Originated | ChannelEnd | None] = Queue()
-        take_back = [originate.on_done(first.put), channel.on_end(first.put)]
-        try:
-            came: Originated | ChannelEnd | None = first.get(timeout=timeout_s)
-        except Empty:
-            originate.cancel()
-            return Originated("no_answer", "NO_ANSWER")
-        finally:
-            for undo in take_back:
-                undo()
-        if came is None:
-            raise SwitchLost(f"call {channel.info.uuid}: connection lost while ringing")
-        if isinstance(came, ChannelEnd):
-            raise ChannelGone(came)
-        return came
-
-    def _join(self, leg: str, instruction: Connect, channel: Channel, call: CallLog) -> None:
-        control = self._control(channel.info.switch)
-        if instruction.announcement:
-            self._announce(leg, instruction, channel, control)
-        channel.stop_playing()
-        offered = next(
-            entry.event for entry in call.entries if isinstance(entry.event, LegEvent) and entry.event.leg == leg
-        )
-        if call.facts.record if instruction.record is None else instruction.record:
-            self._recorder.start(channel, call)
-        call.flush()
-        with _control_needed():
-            control.bridge(channel.info.uuid, leg)
-        self._talking[call.call_id].joined = True
-        call.add(LegEvent(leg, "bridged", offered.party, offered.party_kind))
-
-    def _announce(self, leg: str, instruction: Connect, channel: Channel, control: Control) -> None:
-        """Play to the target alone. The caller still hears the ringing tone, and may hang up."""
-        beside(channel, lambda: _play_to(control, leg, self._media.available(instruction.announcement)))
-
-    def _wait_for_end(self, channel: Channel, hangup: AsyncResult) -> ChannelGone:
-        """They talk. The channel has left its socket; its hangup is told by the control connection.
-
-        Any other end brings the call back on a new connection, whose session takes this one off the call.
-        """
-        try:
-            end = channel.wait_end(None)
-        except SwitchLost:
-            end = hangup.get()
-        return ChannelGone(end or hangup.get())
-
-    def _kill(self, switch: str, leg: str) -> None:
-        try:
-            self._control(switch).kill(leg)
+            self.control(switch).kill(leg)
         except SwitchError as error:
             log.warning("leg %s: not hung up: %s", leg, error)

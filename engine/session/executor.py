@@ -46,20 +46,31 @@ from ivr_flows.instructions import (
     Spoken,
 )
 from ivr_flows.program import FlowSource
-from ivr_flows.results import CalendarState, Collected, Done, FlowEntered, Played, PlayFailed, Refused, Result
+from ivr_flows.results import (
+    CalendarState,
+    Collected,
+    Done,
+    FlowEntered,
+    NoticeState,
+    Played,
+    PlayFailed,
+    Refused,
+    Result,
+)
 
 if TYPE_CHECKING:
     from engine.session.calendars import Calendars
+    from engine.session.connect import Connections
+    from engine.session.contacts import Contacts
     from engine.session.conversation import Conversations
     from engine.session.http_request import HttpRequests
+    from engine.session.limits import ChannelLimits
+    from engine.session.queue_figures import QueueReader
+    from engine.session.queueing.queueing import Queueing
     from engine.session.recorder import Recorder
 
 
 NOT_AVAILABLE: tuple[type, ...] = (
-    FindContact,
-    CheckNotice,
-    ReadQueue,
-    Enqueue,
     RequestCallback,
     RecordMessage,
     SendSms,
@@ -90,10 +101,17 @@ class Toolbox:
     media: MediaPaths
     routing: Callable[[int], RoutingSnapshot]
     """The routing data of a version, or the newest where that version is gone."""
+    newest: Callable[[], RoutingSnapshot]
+    """The routing data as they stand now, for what must not wait for the next call."""
     calendars: Calendars
     recorder: Recorder
     conversations: Conversations
+    connections: Connections
+    queueing: Queueing
     http: HttpRequests
+    contacts: Contacts
+    queue_figures: QueueReader
+    limits: ChannelLimits
 
 
 class Executor:
@@ -110,10 +128,14 @@ class Executor:
             SetAttributes: self._set_attributes,
             CheckCalendar: self._check_calendar,
             Connect: self._connect,
+            Enqueue: self._enqueue,
             Record: self._record,
             EnterFlow: self._enter_flow,
             SendKeys: self._send_keys,
             HttpRequest: self._http,
+            FindContact: self._find_contact,
+            CheckNotice: self._check_notice,
+            ReadQueue: self._read_queue,
             Hangup: self._hangup,
             **dict.fromkeys(NOT_AVAILABLE, self._not_available),
         }
@@ -191,7 +213,10 @@ class Executor:
         return Refused(f"no calendar {instruction.calendar!r}") if state is None else CalendarState(state)
 
     def _connect(self, step: int, instruction: Connect) -> Result:
-        return self._tools.conversations.connect(step, instruction, self._channel, self._log)
+        return self._tools.connections.connect(step, instruction, self._channel, self._log)
+
+    def _enqueue(self, step: int, instruction: Enqueue) -> Result:
+        return self._tools.queueing.wait(step, instruction, self._channel, self._log, self.execute)
 
     def _record(self, step: int, instruction: Record) -> Result:
         return self._tools.recorder.change(instruction.action, self._channel, self._log)
@@ -213,6 +238,22 @@ class Executor:
 
     def _http(self, step: int, instruction: HttpRequest) -> Result:
         return self._tools.http.carry_out(step, instruction, self._channel, self._log)
+
+    def _find_contact(self, step: int, instruction: FindContact) -> Result:
+        return self._tools.contacts.find(instruction, self._channel, self._log)
+
+    def _check_notice(self, step: int, instruction: CheckNotice) -> Result:
+        # As it is now and not as it was when the call came: this is said because something has just happened.
+        notice = next((each for each in self._tools.newest().notices if each.id == instruction.notice), None)
+        if notice is None:
+            return Refused(f"no notice {instruction.notice!r}")
+        if not notice.is_on(self._tools.clock.now_ms()):
+            return NoticeState(active=False)
+        return NoticeState(active=True, files=(notice.sound(instruction.language),))
+
+    def _read_queue(self, step: int, instruction: ReadQueue) -> Result:
+        snapshot = self._tools.routing(self._log.facts.snapshot)
+        return self._tools.queue_figures.read(instruction, snapshot, self._channel)
 
     def _not_available(self, step: int, instruction: Instruction) -> Result:
         """Uploads with such a node are refused (`missing_feature`); one from elsewhere takes its exit for it."""

@@ -9,7 +9,8 @@ a channel may wait for an engine that is gone. So it is fetched, unless it is in
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from gevent.event import Event
 
@@ -37,6 +38,13 @@ REMEMBER_MS = 60_000
 """How long a hangup that belongs to another engine's call is kept, until that engine proves to live or to be dead."""
 
 
+class Settles(Protocol):
+    """What holds agents for calls."""
+
+    def settle(self, call: CallLog) -> None:
+        """The call has ended: nobody is held for it any more. Never raises."""
+
+
 class Janitor:
     """One greenlet an engine. `controls` by the switch's name; `entry` is where fetched calls are sent."""
 
@@ -49,6 +57,7 @@ class Janitor:
         controls: Mapping[str, Control],
         clock: Clock,
         conversations: Conversations,
+        settled: Iterable[Settles],
         entry: str,
         every_s: float = 3.0,
     ) -> None:
@@ -59,6 +68,7 @@ class Janitor:
         self._controls = controls
         self._clock = clock
         self._conversations = conversations
+        self._settled = tuple(settled)
         self._entry = entry
         self._every_s = every_s
         self._lonely_since: dict[str, int] = {}
@@ -121,6 +131,8 @@ class Janitor:
             return 0
         if not call.ended:
             note_bridge(call, end.variables.get("last_bridge_to", ""))
+            for part in self._settled:
+                part.settle(call)
             self._conversations.hang_up_legs(call, call.facts.switch, end.cause)
             log.warning("call %s: closed after its engine's death, cause %s", call_id, end.cause)
         end_call(call, end, self._outbox)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.cdr.record import JournalBroken
-from engine.domain.call import CallFacts
+from engine.domain.call import CallFacts, JsonObject
 from engine.domain.journal import (
     Ended,
     Entry,
@@ -76,6 +76,30 @@ class CallLog:
             elif begun and isinstance(entry.event, LegEvent):
                 legs.setdefault(entry.event.leg, {})[entry.event.event] = entry
         return legs
+
+    def since(self, step: int) -> Iterator[Event]:
+        """What has happened since the instruction of `step` was given."""
+        entries = iter(self.entries)
+        for entry in entries:
+            if isinstance(entry.event, InstructionGiven) and entry.event.step == step:
+                break
+        for entry in entries:
+            yield entry.event
+
+    def pending(self) -> JsonObject | None:
+        """The last instruction, where it has no result yet."""
+        given = self.given()
+        step = max(given, default=None)
+        return None if step is None or step in self.results() else given[step].instruction
+
+    def attributes(self) -> dict[str, str]:
+        """What the flow has attached to the call so far."""
+        results = self.results()
+        attributes: dict[str, str] = {}
+        for step, given in self.given().items():
+            if given.instruction.get("op") == "set_attributes" and step in results:
+                attributes.update(given.instruction.get("attributes", {}))
+        return attributes
 
     def recording(self) -> RecordingEvent | None:
         """The recording that runs now, None when there is none."""

@@ -6,7 +6,7 @@ What happens to the file after that is the business of `recordings`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -35,11 +35,29 @@ class Recorder:
         ids: Ids,
         announce: Callable[[RecordingRow], None],
         routing: Callable[[int], RoutingSnapshot],
+        unrecorded: Callable[[str], bool] = lambda number: False,
     ) -> None:
+        """`unrecorded`: whether nothing is recorded where this number takes part (R7)."""
+        self._unrecorded = unrecorded
         self._directory = directory
         self._ids = ids
         self._announce = announce
         self._routing = routing
+
+    def join(self, channel: Channel, log: CallLog, others: Iterable[str], *, wanted: bool) -> None:
+        """The caller is about to talk with somebody who is known under these numbers. `wanted`: record that.
+
+        Where one of them is not to be recorded, a recording that runs is stopped: masked, it would have to be unmasked
+        after the conversation by an engine that may be dead by then.
+        """
+        if any(self._unrecorded(number) for number in others if number) or self._is_private(log):
+            self.stop(channel, log)
+        elif wanted:
+            self.start(channel, log)
+
+    def _is_private(self, log: CallLog) -> bool:
+        """Whether the call was made by, or to, a number where nothing is recorded."""
+        return any(self._unrecorded(number) for number in (log.facts.ani, log.facts.did) if number)
 
     def start(self, channel: Channel, log: CallLog) -> bool:
         """Start recording both directions; one that runs already goes on. False when the switch will not record: the
@@ -58,7 +76,7 @@ class Recorder:
             refusal = "stopped"
         self._announce(self._named(rows_of(log.entries)[-1], log.facts.snapshot))
         try:
-            channel.start_recording(running.path)
+            channel.start_recording(running.path, masked=log.recording_masked())
         except NOT_DONE as refused:
             logger.error("call %s: not recorded: %s", log.call_id, refused)
             log.add(replace(running, event=refusal))
@@ -66,8 +84,12 @@ class Recorder:
         return True
 
     def _named(self, row: RecordingRow, snapshot: int) -> RecordingRow:
-        """The row with the agent's name and number as they are at this moment (R81)."""
-        agent = next((each for each in self._routing(snapshot).agents if each.id == row.agent), None)
+        """The row with the agent's name and number and the queue's name as they are at this moment (R81)."""
+        routing = self._routing(snapshot)
+        queue = next((each for each in routing.queues if each.id == row.queue), None)
+        if queue is not None:
+            row = replace(row, queue_name=queue.name)
+        agent = next((each for each in routing.agents if each.id == row.agent), None)
         return replace(row, agent_name=agent.name, agent_number=agent.number) if agent else row
 
     def stop(self, channel: Channel, log: CallLog) -> None:
@@ -83,6 +105,8 @@ class Recorder:
     def change(self, action: str, channel: Channel, log: CallLog) -> Result:
         """What a flow's record node asks for. Pause and mask are one thing: silence in the place of what was said."""
         if action == "start":
+            if self._is_private(log):
+                return Refused("nothing is recorded for this number (engine.unrecorded_numbers)")
             return Done() if self.start(channel, log) else Refused("the switch does not record")
         running = log.recording()
         if running is None:

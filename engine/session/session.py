@@ -23,16 +23,20 @@ from engine.session.conversation import note_bridge
 from engine.session.executor import Detached, Executor, Toolbox
 from engine.session.facts import call_data
 from engine.session.journal import JournalUnavailable
+from engine.session.limits import FULL_CAUSE, NUMBER_FULL, TRUNK_FULL
 from engine.session.log import CallLog
 from engine.session.register import Register
 from engine.switch.port import Channel, ChannelEnd, ChannelGone, ChannelInfo, SwitchLost
 from ivr_flows import codec
-from ivr_flows.instructions import Hangup, SetAttributes, Step
+from ivr_flows.instructions import Answer, Connect, Hangup, NumberTarget, SetAttributes, Step
 from ivr_flows.program import Program
 from ivr_flows.program import run as run_flow
-from ivr_flows.results import CallerGone, Done, Refused, Reply, Result
+from ivr_flows.results import CallerGone, Conversation, Done, Refused, Reply, Result
 
 log = logging.getLogger(__name__)
+
+FALLBACK_RING_S = 60
+"""How long the line rings that takes the calls of a number that is full: as long as operators let ring."""
 
 
 @dataclass(slots=True)
@@ -106,6 +110,8 @@ class Session:
             self.channel.hangup("NORMAL_CLEARING")
             return
         if not entries:
+            if self._services.admission.leaves_alone(self.channel.info):
+                raise Detached("an emergency call goes straight out")
             facts = self._services.admission.admit(self.channel.info)
             self.log.add(Started(facts))
         self._tools.journal.hold(self.call_id)
@@ -131,7 +137,7 @@ class Session:
 
     def _start_program(self, facts: CallFacts) -> Program:
         if not facts.flow:
-            return _refuse()
+            return _refuse(facts)
         return run_flow(self._tools.flows, facts.flow, facts.flow_version, call_data(facts))
 
     def _replay(self, program: Program) -> Step | None:
@@ -140,7 +146,8 @@ class Session:
         try:
             step = next(program)
             while (recorded := given.get(self._step)) is not None:
-                if codec.dump_instruction(step.instruction) != recorded.instruction:
+                # Loaded, so that an instruction that got a field since is still the same one.
+                if codec.load_instruction(recorded.instruction) != step.instruction:
                     raise Diverged(
                         f"step {self._step}: journal has {recorded.instruction}, the flow asks {step.instruction}"
                     )
@@ -173,6 +180,9 @@ class Session:
     def _finish(self, end: ChannelEnd) -> None:
         """The one place where a call ends: flow clean-up, last entry, record."""
         note_bridge(self.log, end.variables.get("last_bridge_to", ""))
+        self._tools.queueing.settle(self.log)
+        self._tools.connections.settle(self.log)
+        self._tools.limits.settle(self.log)
         self._clean_up_flow(end)
         self._tools.conversations.hang_up_legs(self.log, self.channel.info.switch, end.cause)
         end_call(self.log, end, self._services.outbox)
@@ -214,6 +224,21 @@ def end_call(call_log: CallLog, end: ChannelEnd, outbox: CallOutbox) -> None:
     outbox.put(call_log.call_id, call_log.entries)
 
 
-def _refuse() -> Generator[Step, Reply, Any]:
-    """The program of a call to a number without a route."""
-    yield Step(Hangup("UNALLOCATED_NUMBER", "no_route"))
+def _refuse(facts: CallFacts) -> Generator[Step, Reply, Any]:
+    """The program of a call to a number without a route, or of one that is one too many.
+
+    A number that is full has the caller hear that it is busy, unless another line takes the call. A trunk that is full
+    tells the operator, who may have another way.
+    """
+    if not facts.refusal:
+        yield Step(Hangup("UNALLOCATED_NUMBER", "no_route"))
+    elif facts.refusal == TRUNK_FULL:
+        yield Step(Hangup(FULL_CAUSE, TRUNK_FULL))
+    else:
+        cause = "USER_BUSY"
+        if facts.fallback:
+            yield Step(Answer("ringing"))
+            reply = yield Step(Connect(NumberTarget(facts.fallback), FALLBACK_RING_S))
+            if isinstance(reply.result, Conversation):
+                cause = "NORMAL_CLEARING"
+        yield Step(Hangup(cause, NUMBER_FULL))

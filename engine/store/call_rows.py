@@ -69,7 +69,8 @@ WITH given AS MATERIALIZED (
             call_id text, direction text, did text, caller text, caller_name text, anonymous boolean, route text,
             flow text, flow_version text, switch text, sip_call_id text, started_ms bigint, answered_ms bigint,
             ended_ms bigint, result text, hung_up_by text, hangup_cause text, reason text, wait_ms bigint,
-            talk_ms bigint, resumed bigint, recordings jsonb, attributes jsonb, path json, legs json
+            talk_ms bigint, resumed bigint, recordings jsonb, attributes jsonb, path json, legs json,
+            queues json
         )
 ), fresh AS (
     INSERT INTO call_records (
@@ -109,6 +110,20 @@ WITH given AS MATERIALIZED (
     )) WITH ORDINALITY AS leg (
         leg_id, kind, party, started_ms, answered_ms, ended_ms, talk_ms, hangup_cause, result, position
     )
+), queues AS (
+    INSERT INTO queue_visits (
+        call_id, position, queue, joined_at, left_at, outcome, key, agent, wait_ms, ring_ms, offers, talk_ms
+    )
+    SELECT
+        call_id, visit.position - 1, visit.queue, 'epoch'::timestamptz + visit.joined_ms * interval '1 ms',
+        'epoch'::timestamptz + visit.left_ms * interval '1 ms', visit.outcome, visit.key, visit.agent, visit.wait_ms,
+        visit.ring_ms, visit.offers, visit.talk_ms
+    FROM given JOIN fresh USING (call_id), ROWS FROM (json_to_recordset(given.queues) AS (
+        queue text, joined_ms bigint, left_ms bigint, outcome text, key text, agent text, wait_ms bigint,
+        ring_ms bigint, offers bigint, talk_ms bigint
+    )) WITH ORDINALITY AS visit (
+        queue, joined_ms, left_ms, outcome, key, agent, wait_ms, ring_ms, offers, talk_ms, position
+    )
 ), journals AS (
     INSERT INTO call_journals (call_id, entries)
     SELECT call_id, given.journal FROM given JOIN fresh USING (call_id) WHERE given.journal IS NOT NULL
@@ -126,6 +141,8 @@ def _record_json(record: CallRecord) -> bytes:
         times += (visit.entered_ms, visit.left_ms)
     for leg in record.legs:
         times += (leg.started_ms, leg.answered_ms, leg.ended_ms)
+    for stay in record.queues:
+        times += (stay.joined_ms, stay.left_ms)
     if any(ms is not None and not EARLIEST_MS <= ms <= LATEST_MS for ms in times):
         raise BadData("a time before the year 1 or after the year 9999")
     try:

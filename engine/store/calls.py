@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
-from engine.domain.call import CallRecord, CallResult, HungUpBy, JsonObject, LegRecord, Visit
+from engine.domain.call import (
+    CallRecord,
+    CallResult,
+    HungUpBy,
+    JsonObject,
+    LegRecord,
+    QueueOutcome,
+    QueueVisit,
+    Visit,
+)
 from engine.domain.finished import FinishedCall
 from engine.domain.journal import Entry, decode, encode
 from engine.domain.recording import RecordingRow, rows_of
@@ -17,14 +26,17 @@ from engine.store import call_rows
 from engine.store.call_rows import Written
 from engine.store.database import Database
 from engine.store.errors import BadData
-from engine.store.models import Call, CallJournal, CallLeg, CallVisit
+from engine.store.models import Call, CallJournal, CallLeg, CallQueueVisit, CallVisit
 
 __all__ = ["CallFilter", "CallPosition", "CallStore", "Written"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to list. None: any. `from_ms` is included, `to_ms` is not."""
+    """Which calls to list. None: any. `from_ms` is included, `to_ms` is not.
+
+    `queue`: calls that came to it, whether it kept them or not. `agent`: calls in which that agent talked.
+    """
 
     from_ms: int | None = None
     to_ms: int | None = None
@@ -32,6 +44,8 @@ class CallFilter:
     caller: str | None = None
     result: CallResult | None = None
     flow: str | None = None
+    queue: str | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class CallStore:
             return call_rows.write(session, calls)
 
     def get(self, call_id: str) -> CallRecord | None:
-        """The record of a call with its path and legs, or None."""
+        """The record of a call with its path, legs and visits of queues, or None."""
         with self._database.snapshot() as session:
             found = _load(session, select(Call).where(Call.call_id == call_id))
         return found[0] if found else None
@@ -84,6 +98,27 @@ class CallStore:
         """The entries of a call's journal as JSON, or None when the call or its journal is not (any more) kept."""
         with self._database.snapshot() as session:
             return session.scalar(select(CallJournal.entries).where(CallJournal.call_id == call_id))
+
+    def last_agent(self, caller: str, since_ms: int) -> str | None:
+        """The agent who talked with this number last, if that was over at `since_ms` or later (R8). "" has talked with
+        nobody: it stands for all who hide their numbers. Raises `StoreUnavailable`.
+        """
+        if not caller:
+            return None
+        with self._database.transaction() as session:
+            return session.scalar(_last_agent(caller, since_ms))
+
+
+def _last_agent(caller: str, since_ms: int) -> Select[str]:
+    return (
+        select(CallLeg.party)
+        .join(Call, Call.call_id == CallLeg.call_id)
+        # talk_ms > 0 is for the index: calls in which nobody talked are passed over, however many there are
+        .where(Call.caller == caller, Call.ended_at >= since_ms, Call.talk_ms > 0)
+        .where(CallLeg.kind == "agent", CallLeg.talk_ms > 0, CallLeg.ended_at >= since_ms)
+        .order_by(Call.ended_at.desc(), CallLeg.position.desc())
+        .limit(1)
+    )
 
 
 def _as_tuple(position: CallPosition) -> Any:
@@ -104,6 +139,13 @@ def _filtered(query: Select[Any], wanted: CallFilter) -> Select[Any]:
         query = query.where(Call.result == wanted.result.value)
     if wanted.flow is not None:
         query = query.where(Call.flow == wanted.flow)
+    if wanted.queue is not None:
+        query = query.where(
+            Call.call_id.in_(select(CallQueueVisit.call_id).where(CallQueueVisit.queue == wanted.queue))
+        )
+    if wanted.agent is not None:
+        theirs = select(CallLeg.call_id).where(CallLeg.party == wanted.agent, CallLeg.kind == "agent")
+        query = query.where(Call.call_id.in_(theirs.where(CallLeg.talk_ms > 0)))
     return query
 
 
@@ -123,7 +165,14 @@ def _load(session: Session, query: Select[Any]) -> list[CallRecord]:
         paths[visit.call_id].append(Visit(*visit[1:]))
     for leg in session.scalars(select(CallLeg).where(CallLeg.call_id.in_(ids)).order_by(CallLeg.position)):
         legs[leg.call_id].append(_leg(leg))
-    return [_record(call, tuple(paths[call.call_id]), tuple(legs[call.call_id])) for call in calls]
+    queues: dict[str, list[QueueVisit]] = {call_id: [] for call_id in ids}
+    stays = select(CallQueueVisit).where(CallQueueVisit.call_id.in_(ids)).order_by(CallQueueVisit.position)
+    for stay in session.scalars(stays):
+        queues[stay.call_id].append(_queue_visit(stay))
+    return [
+        _record(call, tuple(paths[call.call_id]), tuple(legs[call.call_id]), tuple(queues[call.call_id]))
+        for call in calls
+    ]
 
 
 def _visits_of(ids: Sequence[str]) -> Select[str, str, str, str, int, int, str | None]:
@@ -149,13 +198,30 @@ def _leg(row: CallLeg) -> LegRecord:
     )
 
 
+def _queue_visit(row: CallQueueVisit) -> QueueVisit:
+    return QueueVisit(
+        queue=row.queue,
+        joined_ms=row.joined_at,
+        left_ms=row.left_at,
+        outcome=QueueOutcome(row.outcome),
+        key=row.key,
+        agent=row.agent,
+        wait_ms=row.wait_ms,
+        ring_ms=row.ring_ms,
+        offers=row.offers,
+        talk_ms=row.talk_ms,
+    )
+
+
 _SAME_NAMES = (
     "call_id", "direction", "did", "caller", "caller_name", "anonymous", "route", "flow", "flow_version", "switch",
     "sip_call_id", "hangup_cause", "reason", "wait_ms", "talk_ms", "resumed",
 )  # fmt: skip
 
 
-def _record(call: Call, path: tuple[Visit, ...], legs: tuple[LegRecord, ...]) -> CallRecord:
+def _record(
+    call: Call, path: tuple[Visit, ...], legs: tuple[LegRecord, ...], queues: tuple[QueueVisit, ...]
+) -> CallRecord:
     same: dict[str, Any] = {name: getattr(call, name) for name in _SAME_NAMES}
     return CallRecord(
         **same,
@@ -166,6 +232,7 @@ def _record(call: Call, path: tuple[Visit, ...], legs: tuple[LegRecord, ...]) ->
         hung_up_by=HungUpBy(call.hung_up_by),
         path=path,
         legs=legs,
+        queues=queues,
         recordings=tuple(call.recordings),
         attributes=dict(call.attributes),
     )

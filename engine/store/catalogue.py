@@ -1,4 +1,5 @@
-"""Routing data row by row: numbers, agents, trunks, calendars, queues. Each is put, got, listed and deleted by its key.
+"""Routing data row by row: numbers, agents, trunks, calendars, queues, notices. Each is put, got, listed and deleted
+by its key.
 
 All methods work in the caller's session, so that a change, its audit row and the routing version are one transaction.
 """
@@ -17,6 +18,7 @@ from engine.domain.call import JsonObject
 from engine.domain.routing import (
     AgentEntry,
     Announcements,
+    NoticeEntry,
     NumberRoute,
     Overflow,
     OverflowKind,
@@ -24,6 +26,7 @@ from engine.domain.routing import (
     QueueEntry,
     TrunkEntry,
 )
+from engine.store.facts import Notice
 from engine.store.models import Agent, AgentQueue, Base, Calendar, Number, Queue, Trunk
 
 E = TypeVar("E")
@@ -179,6 +182,30 @@ def _queue(row: Queue) -> QueueEntry:
     )
 
 
+def _notice_row(entry: NoticeEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "sounds": dict(entry.sounds),
+        "active": entry.active,
+        "until": entry.until_ms,
+        "changed_at": entry.changed_ms,
+        "changed_by": entry.changed_by,
+    }
+
+
+def _notice(row: Notice) -> NoticeEntry:
+    return NoticeEntry(
+        id=row.id,
+        name=row.name,
+        sounds=row.sounds,
+        active=row.active,
+        until_ms=row.until,
+        changed_ms=row.changed_at,
+        changed_by=row.changed_by,
+    )
+
+
 NUMBERS: Catalogue[NumberRoute] = Catalogue(Number, "pattern", _number_row, _number)
 AGENTS: Catalogue[AgentEntry] = Catalogue(Agent, "id", _agent_row, _agent, hidden="sip_password")
 TRUNKS: Catalogue[TrunkEntry] = Catalogue(Trunk, "id", _trunk_row, _trunk, hidden="password")
@@ -189,3 +216,4 @@ CALENDARS: Catalogue[CalendarEntry] = Catalogue(
     lambda row: CalendarEntry(row.id, row.definition),
 )
 QUEUES: Catalogue[QueueEntry] = Catalogue(Queue, "id", _queue_row, _queue)
+NOTICES: Catalogue[NoticeEntry] = Catalogue(Notice, "id", _notice_row, _notice)

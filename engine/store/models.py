@@ -1,45 +1,26 @@
-"""The tables. Migrations are written by hand to match; `tests/integration/store/test_migrations.py` finds any drift."""
+"""The tables, all of which this module knows. `Base.metadata` taken from here is complete.
+
+Migrations are written by hand to match; `tests/integration/store/test_migrations.py` finds any drift.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Double,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Identity,
-    Index,
-    MetaData,
-    SmallInteger,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Identity, Index, SmallInteger, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from engine.store.columns import CleanText, EpochMs
-
-
-class Base(DeclarativeBase):
-    """All tables. Times are named `_at`; in Python they are UTC epoch milliseconds."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: CleanText,
-        int: BigInteger,
-        float: Double,
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
-    }
+from engine.store.base import Base as Base
+from engine.store.call_models import Call as Call
+from engine.store.call_models import CallJournal as CallJournal
+from engine.store.call_models import CallLeg as CallLeg
+from engine.store.call_models import CallQueueVisit as CallQueueVisit
+from engine.store.call_models import CallVisit as CallVisit
+from engine.store.call_models import Recording as Recording
+from engine.store.columns import EpochMs
+from engine.store.facts import Contact as Contact
+from engine.store.facts import ContactNumber as ContactNumber
+from engine.store.facts import Notice as Notice
 
 
 class Flow(Base):
@@ -191,6 +172,33 @@ class Queue(Base):
     announcements: Mapped[dict[str, Any]]
 
 
+class AgentLog(Base):
+    """What happened to agents (R50), for good: also of those who are in the routing data no more."""
+
+    __tablename__ = "agent_events"
+
+    agent: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int] = mapped_column(EpochMs, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    what: Mapped[str]
+    from_state: Mapped[str]
+    to_state: Mapped[str]
+    reason: Mapped[str]
+    kind: Mapped[str]
+    call: Mapped[str]
+    queue: Mapped[str]
+
+
+class AgentStateRow(Base):
+    """An agent's record as it was last, for the day on which Redis comes back empty."""
+
+    __tablename__ = "agent_states"
+
+    agent: Mapped[str] = mapped_column(primary_key=True)
+    record: Mapped[dict[str, Any]]
+    written_at: Mapped[int] = mapped_column(EpochMs, server_default=text("now()"))
+
+
 class RoutingVersion(Base):
     """The one row that counts changes of routing data. Its lock also puts those changes in one order."""
 
@@ -199,130 +207,6 @@ class RoutingVersion(Base):
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     version: Mapped[int]
     changed_at: Mapped[int] = mapped_column(EpochMs)
-
-
-class Call(Base):
-    """The one record of a call (R90). `digest` tells whether a second writing says the same."""
-
-    __tablename__ = "call_records"
-    __table_args__ = (
-        Index(None, "started_at", "call_id"),
-        Index(None, "did", "started_at"),
-        Index(None, "caller", "started_at"),
-        Index(None, "flow", "started_at"),
-        Index(None, "result", "started_at"),
-        Index(None, "recordings", postgresql_using="gin"),
-    )
-
-    call_id: Mapped[str] = mapped_column(primary_key=True)
-    direction: Mapped[str]
-    did: Mapped[str]
-    caller: Mapped[str]
-    caller_name: Mapped[str]
-    anonymous: Mapped[bool]
-    route: Mapped[str]
-    flow: Mapped[str]
-    flow_version: Mapped[str]
-    switch: Mapped[str]
-    sip_call_id: Mapped[str]
-    started_at: Mapped[int] = mapped_column(EpochMs)
-    answered_at: Mapped[int | None] = mapped_column(EpochMs)
-    ended_at: Mapped[int] = mapped_column(EpochMs)
-    result: Mapped[str]
-    hung_up_by: Mapped[str]
-    hangup_cause: Mapped[str]
-    reason: Mapped[str]
-    wait_ms: Mapped[int]
-    talk_ms: Mapped[int]
-    resumed: Mapped[int]
-    recordings: Mapped[list[Any]]
-    attributes: Mapped[dict[str, Any]]
-    digest: Mapped[str]
-    written_at: Mapped[int] = mapped_column(EpochMs, server_default=text("now()"))
-
-
-class CallVisit(Base):
-    """One node of a call's path."""
-
-    __tablename__ = "call_visits"
-    __table_args__ = (Index(None, "flow", "node", "entered_at"),)
-
-    call_id: Mapped[str] = mapped_column(ForeignKey("call_records.call_id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    flow: Mapped[str]
-    version: Mapped[str]
-    node: Mapped[str]
-    entered_at: Mapped[int] = mapped_column(EpochMs)
-    left_at: Mapped[int] = mapped_column(EpochMs)
-    exit: Mapped[str | None]
-
-
-class CallLeg(Base):
-    """One leg of a call."""
-
-    __tablename__ = "call_legs"
-    __table_args__ = (Index(None, "party", "started_at"),)
-
-    call_id: Mapped[str] = mapped_column(ForeignKey("call_records.call_id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    leg_id: Mapped[str]
-    kind: Mapped[str]
-    party: Mapped[str]
-    started_at: Mapped[int] = mapped_column(EpochMs)
-    answered_at: Mapped[int | None] = mapped_column(EpochMs)
-    ended_at: Mapped[int] = mapped_column(EpochMs)
-    talk_ms: Mapped[int]
-    hangup_cause: Mapped[str]
-    result: Mapped[str]
-
-
-class CallJournal(Base):
-    """The journal of a call as call detail: an array of its entries. Kept for less long than the record (R96)."""
-
-    __tablename__ = "call_journals"
-
-    call_id: Mapped[str] = mapped_column(ForeignKey("call_records.call_id", ondelete="CASCADE"), primary_key=True)
-    entries: Mapped[list[Any]]
-
-
-class Recording(Base):
-    """A recording. No foreign key to the call: the row is written first, the record when the call is over."""
-
-    __tablename__ = "recordings"
-    __table_args__ = (
-        Index(None, "call_id"),
-        Index(None, "started_at"),
-        Index("ix_recordings_due", "changed_at", postgresql_where=text("state IN ('expected', 'recording', 'ended')")),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    call_id: Mapped[str]
-    path: Mapped[str]
-    state: Mapped[str]
-    switch: Mapped[str]
-    kind: Mapped[str]
-    started_at: Mapped[int | None] = mapped_column(EpochMs)
-    ended_at: Mapped[int | None] = mapped_column(EpochMs)
-    expected_ms: Mapped[int | None]
-    channels: Mapped[int | None]
-    sample_rate: Mapped[int | None]
-    duration_ms: Mapped[int | None]
-    bytes: Mapped[int | None]
-    sha256: Mapped[str]
-    bucket: Mapped[str]
-    key: Mapped[str]
-    reason: Mapped[str]
-    agent: Mapped[str]
-    agent_name: Mapped[str]
-    agent_number: Mapped[str]
-    caller: Mapped[str]
-    did: Mapped[str]
-    queue: Mapped[str]
-    queue_name: Mapped[str]
-    queue_ms: Mapped[int | None]
-    category: Mapped[str]
-    details: Mapped[dict[str, Any]]
-    changed_at: Mapped[int] = mapped_column(EpochMs, server_default=text("now()"))
 
 
 class ApiKey(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from engine.domain.routing import RoutingSnapshot
-from engine.store.catalogue import AGENTS, CALENDARS, NUMBERS, QUEUES, TRUNKS
+from engine.store.catalogue import AGENTS, CALENDARS, NOTICES, NUMBERS, QUEUES, TRUNKS
 from engine.store.database import Database
 from engine.store.flows import active
 from engine.store.models import RoutingVersion
@@ -45,6 +45,7 @@ class RoutingStore:
                 calendars={entry.id: entry.definition for entry in CALENDARS.list(session)},
                 active_flows=dict(session.execute(select(newest.c.flow_id, newest.c.version)).all()),
                 queues=tuple(QUEUES.list(session)),
+                notices=tuple(NOTICES.list(session)),
             )
 
     def credentials(self) -> Credentials:

@@ -26,6 +26,7 @@ import gevent
 from engine.switch import quoting
 from engine.switch.execution import Execution
 from engine.switch.frames import Frame, HeaderView
+from engine.switch.keys import ALL_KEYS, Keys
 from engine.switch.port import (
     ChannelEnd,
     ChannelGone,
@@ -40,17 +41,13 @@ from engine.switch.port import (
     TimedOut,
 )
 from engine.switch.session import CallSession
-from engine.switch.waiting import Once
 
 log = logging.getLogger(__name__)
 
-ALL_KEYS = "0123456789*#"
-MAX_KEYS_AHEAD = 64
-"""Keys that are kept for the next collection; what a caller presses beyond is dropped."""
 PIECE_MS = 10_000
 """How long a piece of an endless tone lasts."""
-_BREAK_AGAIN_S = 0.06
-"""An application starts at the next frame of 20 ms and forgets a break that came before: sent until it works."""
+RECORD_S = 5.0
+"""How long the channel may take to begin a recording."""
 _PAUSES_MS = {"w": 500, "W": 1000}
 _KEY_GAP_MS = 100
 _TONE_TIMES = re.compile(r"%\((\d{1,6}),(\d{1,6})")
@@ -92,12 +89,9 @@ class SwitchChannel:
         self._playing: Execution | None = None
         self._stops = 0
         self._background: gevent.Greenlet | None = None
-        self._keys = ""
-        self._last_key_at = 0.0
-        self._wake: Once[None] = Once()
-        """A key, or the end."""
+        self._keys = Keys()
         self._callbacks: list[Callable[[ChannelEnd | None], None]] = []
-        session.on_key = self._on_key
+        session.on_key = self._keys.press
         session.on_over = self._on_over
 
     # Its end
@@ -167,24 +161,17 @@ class SwitchChannel:
     # Playing
 
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
     ) -> Played | Interrupted | NotPlayed:
         checked = [quoting.media(source) for source in sources]
         quoting.keys(stop_keys)
         self.stop_playing()
-        until = time.monotonic() + deadline_s
-        stops = self._stops
-        for source in checked:
-            failed = self._play_one(source, stop_keys, until, stops)
-            key = self._pressed(stop_keys)
-            if key:
-                self._keys = self._keys.replace(key, "", 1)
-                return Interrupted(key)
-            if failed is not None:
-                return failed
-            if self._stops != stops:
-                break
-        return Played()
+        limit = gevent.spawn_later(at_most_ms / 1000, self._stop_at_limit, self._stops) if at_most_ms > 0 else None
+        try:
+            return self._play_all(checked, stop_keys, time.monotonic() + deadline_s)
+        finally:
+            if limit is not None:
+                limit.kill(block=False)
 
     def start_playing(self, sources: Sequence[str]) -> None:
         checked = [quoting.media(source) for source in sources]
@@ -225,6 +212,9 @@ class SwitchChannel:
                 return failed
         return self._gather(max_digits, timeout_ms / 1000, interdigit_timeout_ms / 1000, terminators, until)
 
+    def forget_keys(self) -> None:
+        self._keys.forget()
+
     def send_keys(self, keys: str, key_ms: int = 100, deadline_s: float = 90) -> None:
         argument = quoting.sent_keys(keys, key_ms)
         self.stop_playing()
@@ -237,10 +227,14 @@ class SwitchChannel:
 
     # Recording
 
-    def start_recording(self, path: str) -> None:
+    def start_recording(self, path: str, *, masked: bool = False) -> None:
         checked = quoting.recording(path)
         self.set_variables({"RECORD_STEREO": "true"})
-        self._record("start", checked)
+        # In the channel's own thread: an API's `start` that meets the hangup leaves FreeSWITCH a channel that never
+        # goes (measured; signalwire/freeswitch#1673). The application does not say whether it could; only a recording
+        # that runs can be masked or unmasked.
+        self._session.wait(self._session.start("record_session", checked), RECORD_S)
+        self._record("mask" if masked else "unmask", checked)
 
     def stop_recording(self, path: str) -> None:
         self._record("stop", quoting.recording(path))
@@ -252,7 +246,7 @@ class SwitchChannel:
         self._record("unmask", quoting.recording(path))
 
     def _record(self, action: str, path: str) -> None:
-        # The API acts at once; the application would wait behind what is playing.
+        # The API acts at once, also in a conversation, where the channel runs no application.
         command = f"api uuid_record {self._uuid} {action} {path}"
         reply = self._session.send(command)
         if not reply.reply.startswith("+OK"):
@@ -260,10 +254,29 @@ class SwitchChannel:
 
     # How it plays
 
+    def _play_all(self, sources: list[str], stop_keys: str, until: float) -> Played | Interrupted | NotPlayed:
+        stops = self._stops
+        for source in sources:
+            failed = self._play_one(source, stop_keys, until, stops)
+            key = self._keys.among(stop_keys)
+            if key:
+                return Interrupted(self._keys.take(key))
+            if failed is not None:
+                return failed
+            if self._stops != stops:
+                break
+        return Played()
+
+    def _stop_at_limit(self, stops: int) -> None:
+        """The time of a `play` is over, unless it has been stopped already."""
+        if self._stops == stops:
+            with contextlib.suppress(SwitchError):
+                self.stop_playing()
+
     def _play_one(self, source: str, stop_keys: str, until: float, stops: int) -> NotPlayed | None:
         """Play one source until its end, a key, `stop_playing` or the deadline. Returns why it could not be played."""
         piece, endless = _piece(source)
-        while self._stops == stops and not self._pressed(stop_keys):
+        while self._stops == stops and not self._keys.among(stop_keys):
             response = self._playback(piece, stop_keys, until).get("Application-Response") or ""
             if response == "PLAYBACK ERROR":
                 # A bridge looks the same at first; then the call leaves this socket in the same moment.
@@ -300,15 +313,12 @@ class SwitchChannel:
                     return
 
     def _silence(self, execution: Execution) -> None:
-        """Break until the application completes. Raises DeadlinePassed when it does not."""
-        for _ in range(50):
-            self._session.post(f"api uuid_break {self._uuid}", on_reply=lambda _: None)
-            self._flush()
-            with contextlib.suppress(DeadlinePassed):
-                execution.wait(_BREAK_AGAIN_S)
-                self._session.raise_if_over()
-                return
-        raise DeadlinePassed(f"{execution.app} could not be stopped")
+        execution.stop(self._break)
+        self._session.raise_if_over()
+
+    def _break(self) -> None:
+        self._session.post(f"api uuid_break {self._uuid}", on_reply=lambda _: None)
+        self._flush()
 
     def _silence_quietly(self, execution: Execution) -> None:
         with contextlib.suppress(SwitchError):
@@ -316,14 +326,8 @@ class SwitchChannel:
 
     # Keys
 
-    def _on_key(self, key: str) -> None:
-        if len(key) == 1 and key in "0123456789*#ABCD" and len(self._keys) < MAX_KEYS_AHEAD:
-            self._keys += key
-            self._last_key_at = time.monotonic()
-            self._wake.set()
-
-    def _pressed(self, stop_keys: str) -> str:
-        return next((key for key in self._keys if key in stop_keys), "")
+    def on_key(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        return self._keys.listen(callback)
 
     def _gather(
         self, max_digits: int, timeout_s: float, interdigit_s: float, terminators: str, until: float
@@ -332,20 +336,19 @@ class SwitchChannel:
         digits = ""
         while True:
             while self._keys:
-                key, self._keys = self._keys[0], self._keys[1:]
+                key = self._keys.take()
                 if key in terminators:
                     return Digits(digits, key)
                 digits += key
                 if len(digits) >= max_digits:
                     return Digits(digits)
-            limit = max(began, self._last_key_at) + interdigit_s if digits else began + timeout_s
+            limit = max(began, self._keys.last_at) + interdigit_s if digits else began + timeout_s
             now = time.monotonic()
             if now >= limit:
                 return Digits(digits) if digits else TimedOut()
             if now >= until:
                 raise DeadlinePassed("the collection's deadline")
-            self._wake = Once()
-            self._wake.wait(min(limit, until) - now)
+            self._keys.wait(min(limit, until) - now)
             self._session.raise_if_over()
 
     # Odds and ends
@@ -360,7 +363,7 @@ class SwitchChannel:
             self._session.flush()
 
     def _on_over(self) -> None:
-        self._wake.set()
+        self._keys.wake()
         if self._background is not None and self._background is not gevent.getcurrent():
             self._background.kill(block=False)
         callbacks, self._callbacks = self._callbacks, []

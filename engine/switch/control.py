@@ -1,9 +1,9 @@
 """The control connection of one switch: originate, bridge, kill, and the hangups of all managed channels.
 
 It reconnects by itself, with growing pauses and jitter, so that a restarted switch is not met by all engines at once.
-Subscribed are the hangups of channels with `cw_managed=true` and our own background jobs: a filter lets an event
-through when any of the filters matches it, and one whose value is a pattern picks our jobs by the prefix of their
-ids.
+Subscribed are the hangups of channels with `cw_managed=true`, our own background jobs and the registrations of
+telephones: a filter lets an event through when any of the filters matches it, and one whose value is a pattern picks
+our jobs by the prefix of their ids.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import uuid as uuids
 from collections.abc import Callable, Mapping, Sequence
 
 import gevent
-from gevent.event import AsyncResult, Event
+from gevent.event import Event
 from gevent.queue import Queue
 
-from engine.switch import quoting
+from engine.switch import quoting, registrations
 from engine.switch.control_line import ControlAddress, ControlLine
-from engine.switch.execution import Execution, channel_end, execute_headers
+from engine.switch.execution import channel_end
 from engine.switch.frames import Frame
 from engine.switch.originate import Ringing, outcome_of
+from engine.switch.parked import ParkedLeg
 from engine.switch.port import (
+    NO_HEADERS,
     ChannelEnd,
     CommandRefused,
-    DeadlinePassed,
     DialTarget,
     SwitchError,
     SwitchLost,
@@ -39,6 +40,9 @@ KEEP_ALIVE_S = 5.0
 RETRY_FIRST_S = 0.2
 RETRY_MOST_S = 10.0
 PARK_TIMEOUT_S = 30
+_AUTO_ANSWER = {"sip_auto_answer": "true", "sip_h_Answer-Mode": "Auto"}
+"""What telephones understand: FreeSWITCH makes of the first `Call-Info: <…>;answer-after=0`, `;intercom=true` in the
+request's address and, while it rings, NOTIFY `Event: talk`; the second is RFC 5373."""
 _MAX_DISPATCH = 10_000
 """So many callbacks wait for their turn; then the switch waits, until half of them have run."""
 _SETTLE_S = 2.0
@@ -75,6 +79,7 @@ class SwitchControl:
         self._abandoned: set[str] = set()
         """Legs that rang when the connection broke: hung up as soon as there is one again."""
         self._end_callbacks: list[Callable[[ChannelEnd], None]] = []
+        self._registration_callbacks: list[Callable[[str, bool], None]] = []
         self._connected_callbacks: list[Callable[[], None]] = []
         self._dispatch: Queue = Queue()
         self._greenlets: list[gevent.Greenlet] = []
@@ -126,6 +131,8 @@ class SwitchControl:
         caller_id_number: str,
         caller_id_name: str,
         variables: Mapping[str, str],
+        auto_answer: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Ringing:
         own = {
             "origination_uuid": quoting.uuid(leg),
@@ -138,6 +145,8 @@ class SwitchControl:
             "hangup_after_bridge": "true",
             "playback_terminators": "none",
         }
+        own |= _AUTO_ANSWER if auto_answer else {}
+        own |= {f"sip_h_{quoting.header_name(name)}": quoting.header_value(text) for name, text in headers.items()}
         merged = {name: value for name, value in {**own, **variables}.items() if value != ""}
         command = f"bgapi originate {quoting.leg_variables(merged)}{quoting.dial_string(target)} &park()"
         job = self._prefix + str(uuids.uuid4())
@@ -150,17 +159,24 @@ class SwitchControl:
             raise
         return ringing
 
+    def registered(self) -> frozenset[str]:
+        command = registrations.list_all()
+        return frozenset(user for user, _ in registrations.listed(command, self._send(command)))
+
+    def on_registration(self, callback: Callable[[str, bool], None]) -> None:
+        """Called as those of `on_channel_end` are."""
+        self._registration_callbacks.append(callback)
+
     def play_to(self, uuid: str, sources: Sequence[str], deadline_s: float = 60) -> bool:
-        # A connection of its own, filtered to this one leg: on the shared one the completions of every application
-        # of every managed call would come along.
         checked = [quoting.media(source) for source in sources]
-        player = _Player(self.address, quoting.uuid(uuid), self._deadline_s)
-        try:
-            with gevent.Timeout(deadline_s, False):
-                return all(player.play(source) for source in checked)
-            raise DeadlinePassed(f"playing to {uuid} took longer than {deadline_s} s")
-        finally:
-            player.close()
+        with ParkedLeg(self.address, quoting.uuid(uuid), self._deadline_s) as leg:
+            return leg.play(checked, deadline_s)
+
+    def ask(self, uuid: str, sources: Sequence[str], keys: str, timeout_ms: int, deadline_s: float = 60) -> str | None:
+        checked = [quoting.media(source) for source in sources]
+        quoting.keys(keys)
+        with ParkedLeg(self.address, quoting.uuid(uuid), self._deadline_s) as leg:
+            return leg.ask(checked, keys, timeout_ms / 1000, deadline_s)
 
     def bridge(self, a: str, b: str) -> None:
         for uuid in (quoting.uuid(a), quoting.uuid(b)):
@@ -248,7 +264,8 @@ class SwitchControl:
         line = ControlLine(self.address, self._on_event, lambda reason: self._broken.set(), self._deadline_s)
         try:
             line.subscribe(
-                ["variable_cw_managed true", f"Job-UUID /^{self._prefix}/"], "BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE"
+                ["variable_cw_managed true", f"Job-UUID /^{self._prefix}/", registrations.FILTER],
+                f"BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE {registrations.EVENTS}",
             )
             self._line = line
             for leg in list(self._abandoned):
@@ -288,9 +305,36 @@ class SwitchControl:
         elif frame.name == "CHANNEL_HANGUP_COMPLETE" and frame.get("variable_cw_managed") == "true":
             end = channel_end(frame)
             for callback in self._end_callbacks:
-                self._dispatch.put((callback, (end,)))
-            if self._line is not None and self._dispatch.qsize() >= _MAX_DISPATCH:
-                self._line.hold()
+                self._to_call_back(callback, end)
+        elif frame.name == "CUSTOM":
+            change = registrations.change_of(frame)
+            if change is not None and self._registration_callbacks:
+                self._to_call_back(self._tell_registration, change)
+
+    def _to_call_back(self, callback: Callable[..., None], argument: object) -> None:
+        self._dispatch.put((callback, (argument,)))
+        if self._line is not None and self._dispatch.qsize() >= _MAX_DISPATCH:
+            self._line.hold()
+
+    def _tell_registration(self, change: registrations.Change) -> None:
+        if not change.registered and self._another_left(change):
+            return
+        for callback in self._registration_callbacks:
+            try:
+                callback(change.user, change.registered)
+            except Exception:
+                log.exception("control %s: a callback failed", self.address)
+
+    def _another_left(self, change: registrations.Change) -> bool:
+        """Whether the user is still registered, or it will be told with the next connection."""
+        command = registrations.list_of(change)
+        try:
+            return registrations.another_left(change, registrations.listed(command, self._send(command)))
+        except SwitchLost:
+            return True
+        except SwitchError as fault:
+            log.warning("control %s: %s: taken for unregistered: %s", self.address, change.user, fault)
+            return False
 
     def _call_back(self) -> None:
         while True:
@@ -301,50 +345,3 @@ class SwitchControl:
                 callback(*arguments)
             except Exception:
                 log.exception("control %s: a callback failed", self.address)
-
-
-class _Player:
-    """Plays to one parked leg over a connection that sees this leg only."""
-
-    def __init__(self, address: ControlAddress, leg: str, deadline_s: float) -> None:
-        self._leg = leg
-        self._running: Execution | None = None
-        self._over: AsyncResult = AsyncResult()
-        self._line = ControlLine(address, self._on_event, self._ended, deadline_s)
-        try:
-            self._line.subscribe([f"Unique-ID {leg}"], "CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE")
-        except BaseException:
-            self._line.close()
-            raise
-
-    def play(self, source: str) -> bool:
-        """Play one source to its end; False when it is missing or the leg hung up. Raises SwitchLost."""
-        execution = self._running = Execution("playback")
-        command = f"sendmsg {self._leg}"
-        if self._over.ready() or self._line.send(command, execute_headers(execution, source)).refused:
-            return False
-        frame = execution.wait(None)
-        if frame is None:
-            if self._line.ended is not None:
-                raise self._line.ended
-            return False
-        return frame.get("Application-Response") == "FILE PLAYED" and frame.get("Answer-State") != "hangup"
-
-    def close(self) -> None:
-        self._line.close()
-
-    def _on_event(self, frame: Frame) -> None:
-        if frame.get("Unique-ID") != self._leg:
-            return
-        if frame.name == "CHANNEL_HANGUP_COMPLETE":
-            self._over.set(True)
-            self._release(None)
-        elif self._running is not None and frame.get("Application-UUID") == self._running.uuid:
-            self._release(frame)
-
-    def _ended(self, reason: SwitchLost) -> None:
-        self._release(None)
-
-    def _release(self, frame: Frame | None) -> None:
-        if self._running is not None and not self._running.completed:
-            self._running.complete(frame)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import uuid as uuids
+from collections.abc import Callable
 
 from greenswitch import esl
 
@@ -15,6 +17,9 @@ from engine.switch.waiting import Once
 REMOTE_ENDS = ("recv_bye", "recv_cancel", "recv_refuse")
 """Values of sip_hangup_disposition that say: the far side ended it."""
 UNKNOWN_CAUSE = "NORMAL_UNSPECIFIED"
+_BREAK_AGAIN_S = 0.06
+"""An application starts at the next frame of 20 ms and forgets a break that came before: sent until it works."""
+_BREAKS = 50
 _PROCESS = str(uuids.uuid4())[:24]
 """The part of an execution's id that is this process's; the rest counts. Random ones cost a system call each."""
 _NUMBERS = itertools.count(1)
@@ -53,6 +58,18 @@ class Execution:
         if not self._done.wait(timeout_s):
             raise DeadlinePassed(f"{self.app} did not complete within {timeout_s:.1f} s")
         return self._done.value
+
+    def stop(self, send_break: Callable[[], None]) -> None:
+        """Have what runs broken until it completes. Raises DeadlinePassed when it does not, and what `send_break` does.
+
+        No break is sent behind the completion, so none can meet what is started next over the same connection.
+        """
+        for _ in range(_BREAKS):
+            send_break()
+            with contextlib.suppress(DeadlinePassed):
+                self.wait(_BREAK_AGAIN_S)
+                return
+        raise DeadlinePassed(f"{self.app} could not be stopped")
 
 
 def execute_headers(execution: Execution, arg: str | None) -> list[tuple[str, str]]:

@@ -9,12 +9,10 @@ from collections.abc import Callable
 import gevent
 from gevent.event import AsyncResult
 
-from engine.switch.port import Originated, Outcome, SwitchError, SwitchLost
+from engine.switch.port import LOST_CAUSE, Originated, Outcome, SwitchError, SwitchLost
 
 log = logging.getLogger(__name__)
 
-LOST_CAUSE = "NETWORK_OUT_OF_ORDER"
-"""What is reported where the connection broke while the leg was ringing."""
 _CANCEL_AGAIN_S = 0.1
 """Right after the order the leg may not exist yet; the switch then answers that there is no such channel."""
 _CANCEL_TRIES = 50

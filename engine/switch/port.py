@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 
@@ -137,10 +138,15 @@ class Channel(Protocol):
     def pre_answer(self) -> None: ...
     def ring(self) -> None: ...
 
+    def on_key(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Call back with every key that is pressed from now on, beside what `play` and `collect` do with it; in the
+        event loop, so the callback must not wait. Returns a function that takes the callback back."""
+
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
     ) -> Played | Interrupted | NotPlayed:
-        """Play the sources in order; a key of `stop_keys` (`0-9*#`) stops it."""
+        """Play the sources in order; a key of `stop_keys` (`0-9*#`) stops it, and so does the end of `at_most_ms`
+        (0: no such end), which counts as played."""
 
     def collect(
         self,
@@ -154,6 +160,9 @@ class Channel(Protocol):
     ) -> Digits | TimedOut | NotPlayed:
         """Play (a key stops it) and gather up to `max_digits` keys; keys typed ahead count."""
 
+    def forget_keys(self) -> None:
+        """Keys typed ahead don't count any more: they were meant for what is over."""
+
     def start_playing(self, sources: Sequence[str]) -> None:
         """Play without waiting for the end: ringing tone, music. Stopped by `stop_playing` or by a bridge."""
 
@@ -164,8 +173,11 @@ class Channel(Protocol):
     def set_variables(self, variables: Mapping[str, str]) -> None:
         """Set channel variables, all in one command that is sent with the next that waits."""
 
-    def start_recording(self, path: str) -> None:
-        """Record both directions to a stereo file, caller left; goes on over bridges until stopped or hung up."""
+    def start_recording(self, path: str, *, masked: bool = False) -> None:
+        """Record both directions to a stereo file, caller left; goes on over bridges until stopped or hung up.
+
+        It begins when what plays is over. One that runs already goes on, and is `masked` afterwards or not.
+        """
 
     def stop_recording(self, path: str) -> None: ...
     def mask_recording(self, path: str) -> None: ...
@@ -180,6 +192,9 @@ class Channel(Protocol):
     def close(self) -> None:
         """Let go of the socket without touching the channel."""
 
+
+LOST_CAUSE = "NETWORK_OUT_OF_ORDER"
+"""What is reported where the connection broke while the leg was ringing."""
 
 Outcome = Literal["answered", "busy", "no_answer", "rejected", "not_registered", "failed", "cancelled"]
 
@@ -199,6 +214,9 @@ class DialTarget:
     kind: Literal["user", "gateway"]
     user_or_number: str
     domain_or_gateway: str
+
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Originate(Protocol):
@@ -234,11 +252,35 @@ class Control(Protocol):
         caller_id_number: str,
         caller_id_name: str,
         variables: Mapping[str, str],
+        auto_answer: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Originate:
-        """Ring the target as leg `leg` (a UUID that we choose); when answered it waits parked, at most 30 s."""
+        """Ring the target as leg `leg` (a UUID that we choose); when answered it waits parked, at most 30 s.
+
+        `auto_answer` asks the telephone to answer by itself; one that does not know how rings. `headers` are added to
+        the INVITE: names of letters, digits and dashes, values percent-encoded (`quoting.header_value`).
+        """
+
+    def registered(self) -> frozenset[str]:
+        """The users with at least one telephone registered now."""
+
+    def on_registration(self, callback: Callable[[str, bool], None]) -> None:
+        """Call back with a user and whether a telephone of his is registered, at every registration (one that is
+        only refreshed may be told again) and when the last of his telephones has gone.
+
+        What happened while there was no connection is not told: see `on_connected` and `registered`.
+        """
 
     def play_to(self, uuid: str, sources: Sequence[str], deadline_s: float = 60) -> bool:
         """Play to a parked leg and wait for the end; False when it could not be played or hung up meanwhile."""
+
+    def ask(self, uuid: str, sources: Sequence[str], keys: str, timeout_ms: int, deadline_s: float = 60) -> str | None:
+        """Play to a parked leg and wait for one key of `keys`, which stops what plays; other keys are ignored.
+
+        None when no key came within `timeout_ms` after the last source. A source that can't be played is skipped.
+        `deadline_s` is the longest that playing may take. Raises ChannelGone when the leg hung up, as one does whose
+        time to wait parked is over (see `originate`), or is not there.
+        """
 
     def bridge(self, a: str, b: str) -> None:
         """Let two channels talk. The first leaves its socket and returns by its `transfer_after_bridge`."""

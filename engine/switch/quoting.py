@@ -11,13 +11,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import accumulate
+from urllib.parse import quote
 
 from engine.switch.port import DialTarget, UnsafeArgument
 
 MAX_ARGUMENT_CHARS = 8192
 MAX_DISPLAY_CHARS = 48
+MAX_HEADER_BYTES = 120
+"""Of a SIP header's value, encoded."""
 MIN_KEY_MS = 50
 MAX_KEY_MS = 1000
+PHONE_PROFILE = "internal"
+"""The SIP profile on which agents' telephones register."""
 MAX_VARIABLES = 60
 """The switch splits at most 64 assignments in one command."""
 
@@ -28,6 +34,7 @@ _UUID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _CAUSE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 _USER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.+-]{0,63}")
 _HOST = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,252}")
+_HEADER = re.compile(r"X-[A-Za-z0-9-]{1,60}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _KEYS = re.compile(r"[0-9*#A-D]{0,16}")
 _SENT_KEYS = re.compile(r"[0-9*#A-DwW]{1,64}")
@@ -161,13 +168,36 @@ def leg_variables(variables: Mapping[str, str]) -> str:
     return "{" + ",".join(parts) + "}"
 
 
+def header_name(name: str) -> str:
+    """The name of a SIP header that we add: one of our own (`X-…`), none that means something to SIP."""
+    return _matched(_HEADER, name, "name of an own SIP header")
+
+
+def header_value(text: str) -> str:
+    """A copy of a text for a SIP header: UTF-8, percent-encoded (RFC 3986) but for letters, digits and `-._~+:@/`, cut
+    to what fits into 120 characters.
+    """
+    encoded = [quote(char, safe="+:@/") for char in visible(text)[:MAX_HEADER_BYTES]]
+    lengths = accumulate(len(each) for each in encoded)
+    return "".join(each for each, so_far in zip(encoded, lengths, strict=True) if so_far <= MAX_HEADER_BYTES)
+
+
 def dial_string(target: DialTarget) -> str:
     """Where a leg goes: a registered user, or a number over a gateway."""
     if target.kind == "user":
-        user = _matched(_USER, target.user_or_number, "user")
-        return f"sofia/internal/{user}%{_matched(_HOST, target.domain_or_gateway, 'domain')}"
+        return f"sofia/{PHONE_PROFILE}/{user(target.user_or_number)}%{host(target.domain_or_gateway)}"
     gateway = _matched(_HOST, target.domain_or_gateway, "gateway")
     return f"sofia/gateway/{gateway}/{number(target.user_or_number)}"
+
+
+def user(text: str) -> str:
+    """The user of a telephone's account."""
+    return _matched(_USER, text, "user")
+
+
+def host(text: str) -> str:
+    """A host or domain."""
+    return _matched(_HOST, text, "domain")
 
 
 def display_name(text: str) -> str:

@@ -11,13 +11,14 @@ from ivr_flows.expressions.expression import Expression
 from ivr_flows.expressions.functions import Type
 from ivr_flows.expressions.patterns import MAX_NODE_SIZE
 from ivr_flows.expressions.syntax import WORDS
-from ivr_flows.expressions.types import CALL_NAMES, UnknownName, type_of
+from ivr_flows.expressions.types import CALL_NAMES, QUEUE_NAMES, UnknownName, type_of
 from ivr_flows.expressions.values import NUMBER_LIMIT, TEXT_LENGTH, TO_TYPE, Value, number, number_in, text
 
 __all__ = [
     "CALL_NAMES",
     "MAX_NODE_SIZE",
     "NUMBER_LIMIT",
+    "QUEUE_NAMES",
     "TEXT_LENGTH",
     "TO_TYPE",
     "WORDS",

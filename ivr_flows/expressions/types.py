@@ -16,6 +16,13 @@ CALL_NAMES: dict[str, Type] = {
     "call.language": "string",
     "call.started_ms": "number",
 }
+QUEUE_NAMES: dict[str, Type] = {
+    "queue.position": "number",
+    "queue.waited_s": "number",
+    "queue.wait_low_s": "number",
+    "queue.wait_high_s": "number",
+}
+"""Where a waiting caller stands: for flows of kind queue_wait, which alone are run while somebody waits."""
 
 ARITHMETIC = ("+", "-", "*", "//", "%")
 _WORD = {"string": "text", "number": "a number", "boolean": "true or false"}
@@ -51,7 +58,7 @@ def type_of(tree: Tree, variables: Callable[[str], Type | None]) -> Type:
 def _name(name: str, col: int, variables: Callable[[str], Type | None]) -> Type:
     if name.startswith("call.attributes.") and name.count(".") == 2:
         return "string"
-    known = CALL_NAMES.get(name) or variables(name)
+    known = CALL_NAMES.get(name) or QUEUE_NAMES.get(name) or variables(name)
     if known is None and name in FUNCTIONS:
         raise ExpressionError(col, f"'{name}' is a function and needs brackets: {name}(…)")
     if known is None:

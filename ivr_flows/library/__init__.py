@@ -1,6 +1,7 @@
 """What comes with callwright: templates of flows, general prompts, and the recorded pieces of speech.
 
-`prompts/` is laid out like a prompts directory: `say/<language>/<piece>.wav` and `general/<language>/<name>.wav`.
+`prompts/` is laid out like a prompts directory: `say/<language>/<piece>.wav`, `general/<language>/<name>.wav`, and the
+music for those who wait.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ TEMPLATES = (
     "survey",
     "identification",
     "language_choice",
+    "waiting",
+    "waiting_with_offer",
 )
 """The names of the templates, which are the ids of their flows (docs/templates.md)."""
 
@@ -50,6 +53,26 @@ GENERAL: dict[str, dict[str, str]] = {
         "cs": "Všichni operátoři právě hovoří. Zavolejte prosím později.",
         "en": "All agents are busy at the moment. Please call again later.",
     },
+    "please-wait": {
+        "cs": "Všichni operátoři hovoří. Prosím vyčkejte.",
+        "en": "All agents are busy. Please hold the line.",
+    },
+    "offer-message": {
+        "cs": "Nechcete-li čekat, stiskněte pětku a zanechte nám zprávu.",
+        "en": "If you do not want to wait, press five and leave us a message.",
+    },
+    "queue-full": {
+        "cs": "Právě čeká příliš mnoho volajících. Zavolejte prosím později.",
+        "en": "Too many callers are waiting at the moment. Please call again later.",
+    },
+    "nobody-available": {
+        "cs": "Nyní tu není žádný operátor. Zavolejte prosím později.",
+        "en": "No agent is available at the moment. Please call again later.",
+    },
+    "press-one-to-accept": {
+        "cs": "Hovor z fronty. Pro přijetí stiskněte jedničku.",
+        "en": "A call for you. To take it, press one.",
+    },
     "closed": {
         "cs": "Voláte mimo provozní dobu. Zavolejte prosím později.",
         "en": "You are calling outside our opening hours. Please call again later.",
@@ -65,7 +88,11 @@ GENERAL: dict[str, dict[str, str]] = {
         "en": "We are sorry, for technical reasons we cannot connect you now. Please call again later.",
     },
 }
-"""The general prompts: name, language, spoken text. `apology` is what the switch plays when no engine answers."""
+"""The general prompts: name, language, spoken text. `apology` is what the switch plays when no engine answers,
+`press-one-to-accept` is for agents."""
+
+MUSIC = PromptFile("general/music.wav")
+"""For callers who wait, in whatever language; made by `recordings.music`."""
 
 
 def template(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ivr_flows import instructions as do
 from ivr_flows.call import Call
-from ivr_flows.fields import Name
+from ivr_flows.fields import NoticeId
 from ivr_flows.node import Node, NodeRun, ask, node
 from ivr_flows.results import Refused
 
@@ -23,7 +23,7 @@ from ivr_flows.results import Refused
 class Notice(Node):
     """Play the notice on a general problem, if it is switched on at this moment (R24)."""
 
-    notice: Annotated[Name, Field(description="the notice's name")] = "general"
+    notice: Annotated[NoticeId, Field(description="the notice's id")] = "general"
     play: Annotated[bool, Field(description="false: only ask whether it is on")] = True
 
     def run(self, call: Call) -> NodeRun:

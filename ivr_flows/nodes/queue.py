@@ -11,13 +11,15 @@ from pydantic import ConfigDict, Field
 
 from ivr_flows import instructions as do
 from ivr_flows.call import Call
-from ivr_flows.expressions import Expression
+from ivr_flows.expressions import Expression, Value
 from ivr_flows.fields import ExitName, FlowId, Key, Name, QueueId
-from ivr_flows.node import Fault, Node, NodeRun, Scope, ask, node
-from ivr_flows.results import Conversation, Refused
+from ivr_flows.node import Fault, NextFlow, Node, NodeRun, Scope, ask, node
+from ivr_flows.results import Conversation, Onward, Refused
 
 Skills = Annotated[Mapping[Name, Annotated[int, Field(ge=1, le=10)]], Field(max_length=20)]
 MAX_PRIORITY = 100
+MAX_ONWARD = 5
+"""A call goes on to so many further queues at most; then it takes this node's exit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,11 @@ class Relaxation:
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue(Node):
-    """Wait for an agent of a queue, and talk (R1, R4, R30)."""
+    """Wait for an agent of a queue, and talk (R1, R4, R30).
+
+    A queue that does not keep a call may send it on to a flow, another queue, an agent or a number (its `overflow`).
+    Where it doesn't, or nobody takes the call there, the node is left by the exit that says why.
+    """
 
     queue: Annotated[QueueId, Field(description="the queue's id")]
     priority: Annotated[
@@ -58,7 +64,7 @@ class Queue(Node):
     skills: Annotated[Skills, Field(description="skills that the agent must have, and their least levels")] = field(
         default_factory=dict
     )
-    relax: Annotated[tuple[Relaxation, ...], Field(max_length=10, description="how the skills relax with time")] = ()
+    relax: Annotated[tuple[Relaxation, ...], Field(max_length=5, description="how the skills relax with time")] = ()
     sticky_s: Annotated[
         int, Field(ge=0, le=31_536_000, description="who spoke with this number within so many s is asked first; 0: no")
     ] = 0
@@ -98,23 +104,44 @@ class Queue(Node):
         return {**{key: name for key, name in own.items() if key is not None}, **self.keys}
 
     def run(self, call: Call) -> NodeRun:
-        priority = call.value(self.priority) if self.priority is not None else 0
-        keys = self._by_key()
-        got = yield from ask(
-            do.Enqueue(
-                self.queue,
-                priority=max(0, min(MAX_PRIORITY, int(priority))) if not isinstance(priority, str) else 0,
-                skills=self.skills,
-                relax=tuple(do.SkillStep(step.after_s, step.skills) for step in self.relax),
-                sticky_s=self.sticky_s,
-                wait_flow=self.wait_flow,
-                max_wait_s=self.max_wait_s,
-                exit_keys="".join(keys),
-                record=self.record,
-            )
+        queue, further = self.queue, 0
+        while True:
+            got = yield from ask(self._enqueue(queue, call))
+            if isinstance(got, Conversation):
+                return "finished"
+            if isinstance(got, Refused):
+                return "closed"
+            if got.why == "key":
+                return self._by_key()[got.key or ""]
+            if got.onward is None or (got.onward.kind == "queue" and further == MAX_ONWARD):
+                return got.why
+            if got.onward.kind != "queue":
+                return (yield from self._go_on(got.onward)) or got.why
+            queue, further = got.onward.target, further + 1
+
+    def _enqueue(self, queue: str, call: Call) -> do.Enqueue:
+        return do.Enqueue(
+            queue,
+            priority=None if self.priority is None else _priority(call.value(self.priority)),
+            skills=self.skills,
+            relax=tuple(do.SkillStep(step.after_s, step.skills) for step in self.relax),
+            sticky_s=self.sticky_s,
+            wait_flow=self.wait_flow,
+            max_wait_s=self.max_wait_s,
+            exit_keys="".join(self._by_key()),
+            record=self.record,
+            language=call.language,
         )
-        if isinstance(got, Conversation):
-            return "finished"
-        if isinstance(got, Refused):
-            return "closed"
-        return keys[got.key or ""] if got.why == "key" else got.why
+
+    def _go_on(self, onward: Onward) -> NodeRun:
+        """Where the queue sends the call; None where it can't be taken there."""
+        if onward.kind == "flow":
+            entered = yield from ask(do.EnterFlow(onward.target))
+            return None if isinstance(entered, Refused) else NextFlow(onward.target, entered.version)
+        target = do.AgentTarget(onward.target) if onward.kind == "agent" else do.NumberTarget(onward.target)
+        got = yield from ask(do.Connect(target, record=self.record))
+        return "finished" if isinstance(got, Conversation) else None
+
+
+def _priority(value: Value) -> int:
+    return 0 if isinstance(value, str) else max(0, min(MAX_PRIORITY, int(value)))

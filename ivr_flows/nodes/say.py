@@ -29,8 +29,9 @@ Form = Literal[
     "phone",
     "position",
     "time",
+    "wait",
 ]
-NUMBERS = frozenset({"count", "duration", "number", "ordinal", "position"})
+NUMBERS = frozenset({"count", "duration", "number", "ordinal", "position", "wait"})
 """The forms that say whole numbers."""
 _LONGEST_MS = 15_000
 
@@ -42,6 +43,9 @@ class Say(Node):
 
     value: Annotated[Expression, Field(description="what to say")]
     form: Annotated[Form, Field(description="as what the value is said")]
+    to: Annotated[
+        Expression | None, Field(description="the upper bound, s; for the form `wait`, whose `value` is the lower one")
+    ] = None
     gender: Annotated[
         Literal["masculine", "feminine", "neuter"] | None,
         Field(description="gender of the noun that is meant; null: counting for a number, masculine for an ordinal"),
@@ -61,6 +65,12 @@ class Say(Node):
             yield Fault("value", "the expression gives text, not a number; convert with number(…) or say digits")
         if self.form == "count" and self.noun is None:
             yield Fault("noun", "what is counted? Name a noun, or say a number")
+        if self.form == "wait" and self.to is None:
+            yield Fault("to", "how long at most? Give the upper bound of the wait, s")
+        elif self.form != "wait" and self.to is not None:
+            yield Fault("to", f"only the form wait has an upper bound, not {self.form}; remove it")
+        elif self.to is not None and scope.type_of(self.to) in ("string", "boolean"):
+            yield Fault("to", "the upper bound is a number of seconds; convert with number(…)")
         if not values.is_zone(self.timezone):
             yield Fault("timezone", f"there is no time zone '{self.timezone}'; give one like Europe/Prague")
 
@@ -69,25 +79,26 @@ class Say(Node):
 
     def run(self, call: Call) -> NodeRun:
         try:
-            spoken = _FORMS[self.form](self, call.value(self.value), call.language)
+            spoken = _FORMS[self.form](self, call.value(self.value), call)
         except say.CannotSay:
             return "error"
         got = yield from ask(do.Play(spoken if isinstance(spoken, tuple) else (spoken,)))
         return "error" if isinstance(got, PlayFailed) else "done"
 
 
-_Sayer = Callable[[Say, Value, str], Media | tuple[Media, ...]]
+_Sayer = Callable[[Say, Value, Call], Media | tuple[Media, ...]]
 
 _FORMS: Mapping[str, _Sayer] = {
-    "count": lambda node, value, language: say.count(number(value), node.noun or "call", language),
-    "date": lambda node, value, language: say.date(values.day(value, node.timezone), language),
-    "day_month": lambda node, value, language: say.date(values.day(value, node.timezone), language, with_year=False),
-    "digits": lambda node, value, language: say.digits(text(value), language),
-    "duration": lambda node, value, language: say.duration(number(value), language),
-    "money": lambda node, value, language: say.money(values.amount(value), node.currency, language),
-    "number": lambda node, value, language: say.number(number(value), language, node.gender),
-    "ordinal": lambda node, value, language: say.ordinal(number(value), language, node.gender or "masculine"),
-    "phone": lambda node, value, language: say.phone(text(value), language),
-    "position": lambda node, value, language: say.position(number(value), language, node.gender or "masculine"),
-    "time": lambda node, value, language: say.time(values.time(value, node.timezone), language),
+    "count": lambda node, value, call: say.count(number(value), node.noun or "call", call.language),
+    "date": lambda node, value, call: say.date(values.day(value, node.timezone), call.language),
+    "day_month": lambda node, value, call: say.date(values.day(value, node.timezone), call.language, with_year=False),
+    "digits": lambda node, value, call: say.digits(text(value), call.language),
+    "duration": lambda node, value, call: say.duration(number(value), call.language),
+    "money": lambda node, value, call: say.money(values.amount(value), node.currency, call.language),
+    "number": lambda node, value, call: say.number(number(value), call.language, node.gender),
+    "ordinal": lambda node, value, call: say.ordinal(number(value), call.language, node.gender or "masculine"),
+    "phone": lambda node, value, call: say.phone(text(value), call.language),
+    "position": lambda node, value, call: say.position(number(value), call.language, node.gender or "masculine"),
+    "time": lambda node, value, call: say.time(values.time(value, node.timezone), call.language),
+    "wait": lambda node, value, call: say.wait(number(value), number(call.value(node.to or node.value)), call.language),
 }

@@ -38,6 +38,7 @@ __all__ = [
     "pieces",
     "position",
     "time",
+    "wait",
 ]
 
 _GRAMMARS: Mapping[str, Grammar] = {"cs": cs, "en": en}
@@ -46,6 +47,7 @@ LANGUAGES = tuple(_GRAMMARS)
 """The languages with a grammar."""
 GROUP_PAUSE_MS = 250
 """Between the groups of a telephone number."""
+MINUTE_S = 60
 
 _SIGNS = {"+": "plus", "*": "star", "#": "hash"}
 
@@ -105,6 +107,18 @@ def money(amount: Decimal, currency: Currency, language: str) -> Spoken:
 def position(value: int, language: str, gender: Gender = "masculine") -> Spoken:
     """The caller's place in the queue, a sentence. Raises `CannotSay` below one and beyond `ORDINAL_LIMIT`."""
     return _spoken(_grammar(language).position(_limited(value, 1, ORDINAL_LIMIT), gender), language)
+
+
+def wait(low_s: int, high_s: int, language: str) -> Spoken:
+    """How long the caller will wait, between two bounds in s, a sentence in whole minutes.
+
+    Raises `CannotSay` where it isn't known (`high_s` 0), for bounds below zero or in the wrong order, and beyond
+    `LIMIT`.
+    """
+    if not 0 < _limited(high_s, 0) >= _limited(low_s, 0):
+        raise CannotSay("how long the caller will wait isn't known")
+    low, high = (0, 0) if high_s < MINUTE_S else (max(1, low_s // MINUTE_S), -(-high_s // MINUTE_S))
+    return _spoken(_grammar(language).wait(low, high), language)
 
 
 def digits(text: str, language: str) -> Spoken:

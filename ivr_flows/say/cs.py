@@ -7,7 +7,8 @@ gender.
 
 **Counted things.** One: nominative singular. Two to four: nominative plural. Five and more: genitive plural. After a
 compound the genitive plural, with jedna and dva as in counting: dvacet jedna hodin, dvacet dva minut; but beyond a
-hundred two to four are as by themselves: sto dvě koruny, sto jedna korun.
+hundred two to four are as by themselves: sto dvě koruny, sto jedna korun. Who waits does so in the accusative, which
+differs for one alone: jednu minutu. Of two numbers the second decides: jednu až dvě minuty, čtyři až pět minut.
 
 **Two rules are at work** where a compound ends in two to four. Within a number its last word decides on tisíc and
 milion: 22 000 is dvacet dva tisíce. What is counted takes the genitive plural: 22 Kč is dvacet dva korun, 22 000 Kč
@@ -66,6 +67,8 @@ _MONEY: dict[Currency, tuple[str, str]] = {
 }
 
 _YOU_ARE, _IN_THE_QUEUE, _SET = "jste", "v pořadí", "set"
+_WAIT, _TO, _ABOUT, _LESS_THAN_A_MINUTE = "budete čekat", "až", "asi", "méně než minutu"
+_FOR_ONE, _FOR_A_MINUTE = "jednu", "minutu"
 
 PIECES: Mapping[str, str] = {
     **{str(value): word for value, word in enumerate(UNITS)},
@@ -87,6 +90,12 @@ PIECES: Mapping[str, str] = {
     "confirm": "Pro potvrzení stiskněte jedničku. Pro nové zadání stiskněte dvojku.",
     "you-are": _YOU_ARE,
     "in-the-queue": _IN_THE_QUEUE,
+    "wait": _WAIT,
+    "to": _TO,
+    "about": _ABOUT,
+    "less-than-a-minute": _LESS_THAN_A_MINUTE,
+    "1-accusative": _FOR_ONE,
+    "minute-accusative": _FOR_A_MINUTE,
     "hundred-of-years": _SET,
     **ORDINAL_PIECES,
     **{f"month-{number}": month for number, month in enumerate(MONTHS, 1)},
@@ -214,3 +223,16 @@ def money(amount: Decimal, currency: Currency) -> Phrases:
 def position(value: int, gender: Gender) -> Phrases:
     """Jste třetí v pořadí."""
     return (_YOU_ARE, *ordinal(value, gender), _IN_THE_QUEUE)
+
+
+def wait(low: int, high: int) -> Phrases:
+    """Budete čekat dvě až čtyři minuty, asi tři minuty, méně než minutu."""
+    if high == 0:
+        return (_WAIT, _LESS_THAN_A_MINUTE)
+    between = (_ABOUT,) if low == high else (*_minutes(low)[:-1], _TO)
+    return (_WAIT, *between, *_minutes(high))
+
+
+def _minutes(number: int) -> Phrases:
+    """In the accusative."""
+    return (_FOR_ONE, _FOR_A_MINUTE) if number == 1 else count(number, "minute")

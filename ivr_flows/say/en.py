@@ -42,6 +42,7 @@ _MONEY: Mapping[Currency, tuple[tuple[str, str], tuple[str, str]]] = {
 }
 _WORDS = ("hundred", "thousand", "million", "and", "the", "of", "oh", "noon", "midnight", "a.m.", "p.m.")
 _YOU_ARE, _IN_THE_QUEUE = "you are", "in the queue"
+_WAIT, _BETWEEN, _ABOUT, _LESS_THAN_A_MINUTE = "expect to wait", "between", "about", "less than a minute"
 
 
 def _ordinal_word(word: str) -> str:
@@ -60,6 +61,10 @@ PIECES: Mapping[str, str] = {
     "confirm": "To confirm, press one. To enter it again, press two.",
     "you-are": _YOU_ARE,
     "in-the-queue": _IN_THE_QUEUE,
+    "wait": _WAIT,
+    "between": _BETWEEN,
+    "about": _ABOUT,
+    "less-than-a-minute": _LESS_THAN_A_MINUTE,
     **{f"ordinal-{value}": _ordinal_word(word) for value, word in enumerate(_UNITS)},
     **{f"ordinal-{20 + 10 * step}": _ordinal_word(word) for step, word in enumerate(_TENS)},
     **{f"ordinal-{word}": _ordinal_word(word) for word in ("hundred", "thousand")},
@@ -152,3 +157,11 @@ def money(amount: Decimal, currency: Currency) -> Phrases:
 def position(value: int, gender: Gender | None = None) -> Phrases:
     """You are third in the queue."""
     return (_YOU_ARE, *ordinal(value), _IN_THE_QUEUE)
+
+
+def wait(low: int, high: int) -> Phrases:
+    """Expect to wait between two and four minutes, about three minutes, less than a minute."""
+    if high == 0:
+        return (_WAIT, _LESS_THAN_A_MINUTE)
+    between = (_ABOUT,) if low == high else (_BETWEEN, *cardinal(low), "and")
+    return (_WAIT, *between, *count(high, "minute"))

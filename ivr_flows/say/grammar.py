@@ -58,6 +58,9 @@ class Grammar(Protocol):
     def position(self, value: int, gender: Gender) -> Phrases:
         """The caller's place in the queue, as a sentence."""
 
+    def wait(self, low: int, high: int) -> Phrases:
+        """How many minutes the caller will wait, as a sentence: between the two, or about so many; 0: less than one."""
+
 
 UNITS_S: tuple[tuple[Noun, int], ...] = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 

@@ -66,7 +66,8 @@ def check(draft: Draft, world: World | None = None, *, was_active: bool = False)
             found += limits.exceeded(study, rounds)
         if world is not None:
             found += flows.recursion(study, world)
-            found += flows.arguments(study, world)
+            found += flows.kinds(study, world)
+            found += flows.waiting(study, world)
         found += ways.not_yet(study)
     if was_active:
         found = _softened(study, found)

@@ -1,6 +1,6 @@
-"""Flows that call each other without end: goto_flow and call_flow, from flow to flow, without a key being pressed.
+"""Other flows that calls are led into by goto_flow, call_flow and queue: their kinds, and that there is an end to it.
 
-Variables don't go along from flow to flow, so that nothing can count such rounds.
+Variables don't go along from flow to flow, so that nothing can count rounds through several of them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Iterator, Mapping
 from ivr_flows.draft import draft
 from ivr_flows.findings import MOST_FINDINGS, Finding, error
 from ivr_flows.nodes.call_flow import CallFlow
+from ivr_flows.nodes.goto_flow import GotoFlow
+from ivr_flows.nodes.queue import Queue
 from ivr_flows.verify.graph import way
 from ivr_flows.verify.study import Study
 from ivr_flows.verify.world import World
 
 MOST_FLOWS = 500
 """Other flows that are looked into."""
+_WAITS = "queue_wait"
+"""The kind of flows that callers hear while they wait: they may go round for ever, as they are ended from outside."""
 
 _Target = tuple[str, str | None]
 
@@ -41,20 +45,48 @@ def recursion(study: Study, world: World) -> Iterator[Finding]:
             told += 1
 
 
-def arguments(study: Study, world: World) -> Iterator[Finding]:
-    """Arguments for flows that take none: only those of kind `sub` are proved to end whatever they are given."""
-    kinds: dict[_Target, str | None] = {}
+def kinds(study: Study, world: World) -> Iterator[Finding]:
+    """Flows that calls are led into and that don't end by themselves, or are given arguments that they don't take."""
+    known: dict[_Target, str | None] = {(study.draft.parts.get("id") or "", None): study.draft.parts.get("kind")}
     for name, each in study.draft.nodes.items():
         node = each.node
-        if not isinstance(node, CallFlow) or not node.arguments:
+        if not isinstance(node, CallFlow | GotoFlow):
             continue
         target = (node.flow, node.version)
-        if target not in kinds and len(kinds) < MOST_FLOWS:
-            kinds[target] = (world.flow(*target) or {}).get("kind")
-        kind = kinds.get(target)
-        if kind is not None and kind != "sub":
+        if target not in known and len(known) <= MOST_FLOWS:
+            known[target] = (world.flow(*target) or {}).get("kind")
+        kind = known.get(target)
+        if kind == _WAITS:
+            message = (
+                f"the flow '{node.flow}' is of kind {_WAITS}, which is ended from outside when the caller has waited; "
+                "enter a flow of another kind, or a queue whose wait_flow it is"
+            )
+            yield error("bad_node", name, "flow", message)
+        elif isinstance(node, CallFlow) and node.arguments and kind is not None and kind != "sub":
             message = f"the flow '{node.flow}' is of kind {kind}, only flows of kind sub take arguments; remove them"
             yield error("bad_node", name, "arguments", message)
+
+
+def waiting(study: Study, world: World) -> Iterator[Finding]:
+    """Waiting flows of `queue` nodes that are none, and those whose time limit is over before the longest wait is."""
+    for name, each in study.draft.nodes.items():
+        node = each.node
+        if not isinstance(node, Queue) or node.wait_flow is None:
+            continue
+        document = world.flow(node.wait_flow, None)
+        if document is None:
+            continue
+        made = draft(dict(document))
+        kind, most_s = made.parts.get("kind"), made.limits.max_seconds
+        if kind is not None and kind != _WAITS:
+            message = f"the flow '{node.wait_flow}' is of kind {kind}; callers wait in one of kind {_WAITS}"
+            yield error("bad_node", name, "wait_flow", message)
+        elif node.max_wait_s is not None and node.max_wait_s > most_s:
+            message = (
+                f"a caller may wait {node.max_wait_s:,} s, and the flow '{node.wait_flow}' is ended after max_seconds, "
+                f"which is {most_s:,}; raise it there"
+            )
+            yield Finding("warning", "time_limit", name, "wait_flow", message)
 
 
 def _back(first: _Target, own: str, known: dict[_Target, list[_Target]], world: World) -> list[_Target] | None:

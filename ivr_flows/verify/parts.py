@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ivr_flows.draft import Draft, DraftNode
 from ivr_flows.envelope import Speech
-from ivr_flows.expressions import CALL_NAMES, MAX_NODE_SIZE, ExpressionError, UnknownName, type_of
+from ivr_flows.expressions import CALL_NAMES, MAX_NODE_SIZE, QUEUE_NAMES, ExpressionError, UnknownName, type_of
 from ivr_flows.findings import Finding, error, listed, warning
 from ivr_flows.verify.study import Study
 from ivr_flows.verify.world import World
@@ -61,8 +61,9 @@ def _faults(draft: Draft, each: DraftNode) -> Iterator[Finding]:
 
 
 def expressions(study: Study) -> Iterator[Finding]:
-    """Expressions whose types don't fit, and variables that aren't declared."""
+    """Expressions whose types don't fit, variables that aren't declared, facts that this kind of flow doesn't have."""
     draft = study.draft
+    waits = draft.parts.get("kind") in ("queue_wait", None)
     for name, known in study.nodes.items():
         for formula in known.formulas:
             try:
@@ -72,6 +73,9 @@ def expressions(study: Study) -> Iterator[Finding]:
                     yield error("undeclared_variable", name, formula.field, f"{unknown}{_hint(draft, unknown)}")
             except ExpressionError as wrong:
                 yield error("bad_expression", name, formula.field, wrong.pointed(formula.expression.source))
+            for fact in sorted(formula.expression.names & QUEUE_NAMES.keys()) if not waits else ():
+                message = f"'{fact}' is known only in flows of kind queue_wait, while the caller waits in a queue"
+                yield error("wrong_kind", name, formula.field, f"{message}; use it there, or take it out here")
         for reference in known.references:
             if reference.kind == "variable" and reference.name not in draft.variables:
                 hint = draft.meant(reference.name, draft.variables) or "; declare it in the variables of the flow"
@@ -96,8 +100,10 @@ def patterns(study: Study) -> Iterator[Finding]:
 
 def _hint(draft: Draft, unknown: UnknownName) -> str:
     """What could be meant by an unknown name, or how it comes to be known."""
-    if hint := draft.meant(unknown.name, {*draft.variables, *CALL_NAMES}):
+    if hint := draft.meant(unknown.name, {*draft.variables, *CALL_NAMES, *QUEUE_NAMES}):
         return hint
+    if unknown.name.startswith("queue."):
+        return f"; there are: {listed(QUEUE_NAMES)}"
     if unknown.name.startswith("call."):
         return f"; there are: {listed(CALL_NAMES)}, call.attributes.<name>"
     return "; declare it in the variables of the flow"
@@ -124,7 +130,7 @@ _WHERE = {
 
 
 def missing(study: Study, world: World) -> Iterator[Finding]:
-    """Agents, calendars, trunks, queues, flows and sound files that don't exist."""
+    """Agents, calendars, trunks, queues, notices, flows and sound files that don't exist."""
     for name, known in study.nodes.items():
         for reference in known.references:
             if reference.kind == "prompt" or reference.kind == "variable":

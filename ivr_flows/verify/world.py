@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, Protocol
 
-WorldKind = Literal["flow", "agent", "calendar", "trunk", "queue", "prompt", "voice", "feature", "origin", "secret"]
+WorldKind = Literal[
+    "flow", "agent", "calendar", "trunk", "queue", "notice", "prompt", "voice", "feature", "origin", "secret"
+]
 
 
 class World(Protocol):

@@ -18,7 +18,7 @@ Run = Callable[["Switch", str], Awaitable[str]]
 NO_CHANNEL = "-ERR No such channel!\n"
 
 _TABLE: dict[str, Run] = {}
-_FAMILIES = ("call", "channel", "info", "inside")
+_FAMILIES = ("call", "channel", "info", "inside", "sofia")
 
 
 def command(name: str) -> Callable[[Run], Run]:

@@ -1,10 +1,8 @@
-"""status, version, uptime, show, sofia, sofia_contact, reloadxml, fsctl: the switch about itself."""
+"""status, version, uptime, show, reloadxml, fsctl: the switch about itself."""
 
 from __future__ import annotations
 
 import json
-
-from lxml import etree
 
 from labswitch import config
 from labswitch.api import command
@@ -95,9 +93,20 @@ def _call_rows(switch: Switch) -> list[dict[str, str]]:
 
 def _registration_rows(switch: Switch) -> list[dict[str, str]]:
     return [
-        {"reg_user": user, "realm": "", "url": contact, "profile": profile}
+        {
+            "reg_user": entry.user,
+            "realm": user.domain if (user := switch.config.user(entry.user, "")) else "",
+            "token": entry.call_id,
+            "url": f"sofia/{profile}/{entry.contact}",
+            "expires": str(entry.expires_at_epoch_s()),
+            "network_ip": entry.address[0],
+            "network_port": str(entry.address[1]),
+            "network_proto": "udp",
+            "hostname": switch.config.switch_name,
+            "metadata": "",
+        }
         for profile in switch.config.profiles
-        for user, contact in switch.registrations(profile).items()
+        for entry in switch.registrations(profile).values()
     ]
 
 
@@ -145,67 +154,6 @@ def _row(channel: Channel) -> dict[str, str]:
         "initial_dialplan": profile.dialplan,
         "initial_context": profile.context,
     }
-
-
-@command("sofia")
-async def sofia(switch: Switch, arguments: str) -> str:
-    """`status [profile <name> [reg]]`, `xmlstatus gateway`."""
-    words = arguments.split()
-    if words[:2] == ["status", "profile"] and len(words) > 2:
-        return _profile_status(switch, words[2])
-    if words[:2] == ["xmlstatus", "gateway"]:
-        return _gateways_status(switch)
-    if words[:1] != ["status"]:
-        return "+OK\n"
-    line = "=" * 97
-    rows = [f"{'Name':>25}\t{'Type':>7}\t{'Data':>38}\tState", line]
-    for profile in switch.config.profiles.values():
-        data = f"sip:mod_sofia@{profile.sip_ip}:{profile.sip_port}"
-        rows.append(f"{profile.name:>25}\tprofile\t{data:>38}\tRUNNING ({len(switch.channels)})")
-        for gateway in profile.gateways:
-            name = f"{profile.name}::{gateway.name}"
-            rows.append(f"{name:>25}\tgateway\t{'sip:' + gateway.proxy:>38}\tNOREG")
-    gateways = sum(len(p.gateways) for p in switch.config.profiles.values())
-    return "\n".join([*rows, line, f"{len(switch.config.profiles)} profiles 0 aliases", f"{gateways} gateways", ""])
-
-
-def _gateways_status(switch: Switch) -> str:
-    """Trunks do not register here and are not pinged: each is there and up."""
-    gateways = etree.Element("gateways")
-    for profile in switch.config.profiles.values():
-        for each in profile.gateways:
-            gateway = etree.SubElement(gateways, "gateway")
-            values = {"name": each.name, "profile": profile.name, "proxy": f"sip:{each.proxy}", "state": "NOREG"}
-            for name, value in (values | {"status": "UP"}).items():
-                etree.SubElement(gateway, name).text = value
-    text = etree.tostring(gateways, encoding="unicode", pretty_print=True)
-    return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n{text}'
-
-
-def _profile_status(switch: Switch, name: str) -> str:
-    profile = switch.config.profiles.get(name)
-    if profile is None:
-        return "Invalid Profile!\n"
-    found = [
-        f"Name             \t{name}",
-        f"SIP-IP           \t{profile.sip_ip}",
-        f"Context          \t{profile.context}",
-        f"CODECS IN        \t{profile.params.get('inbound-codec-prefs', '')}",
-    ]
-    for user, contact in switch.registrations(name).items():
-        found += [f"User:       \t{user}", f"Contact:    \t{contact}", "Status:     \tRegistered(UDP)"]
-    return "\n".join(found) + "\n"
-
-
-@command("sofia_contact")
-async def sofia_contact(switch: Switch, arguments: str) -> str:
-    """`[<profile>/]<user>@<domain>`: a dial string, or `error/user_not_registered`."""
-    address = arguments.rpartition("/")[2]
-    user, _, domain = address.partition("@")
-    for profile in switch.config.profiles:
-        if user in switch.registrations(profile):
-            return f"sofia/{profile}/{user}%{domain}"
-    return "error/user_not_registered"
 
 
 @command("reloadxml")

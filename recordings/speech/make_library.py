@@ -1,4 +1,4 @@
-"""Speak the prompts and pieces of the library that are not recorded yet, and write the voices' manifests.
+"""Speak the prompts and pieces of the library that are not recorded yet, make its music, write the voices' manifests.
 
     python -m recordings.speech.make_library [directory]
 
@@ -18,12 +18,12 @@ import soundfile
 
 from ivr_flows import library, say
 from ivr_flows.say.voice import MANIFEST, manifest
-from recordings import sound
+from recordings import music, sound
 from recordings.speech.engines import Voice, find_voices
 
 
 def texts() -> Iterator[tuple[str, str, str]]:
-    """All files to make: path, language, text."""
+    """All files with speech: path, language, text."""
     for language in say.LANGUAGES:
         for name, text in say.pieces(language).items():
             yield f"say/{language}/{name}.wav", language, text
@@ -41,6 +41,9 @@ def make(target: Path, voices: dict[str, Voice]) -> int:
             samples, rate = soundfile.read(io.BytesIO(voices[language].speak(text)), dtype="float64")
             sound.put(sound.finish(samples, int(rate)).wav, file)
             made += 1
+    if not (target / library.MUSIC.path).exists():
+        sound.put(music.music(), target / library.MUSIC.path)
+        made += 1
     for language in say.LANGUAGES:
         content = json.dumps(manifest("library", language), indent=1, ensure_ascii=False) + "\n"
         sound.put(content.encode(), target / "say" / language / MANIFEST)

@@ -32,7 +32,7 @@ def account(system: System, index: int = 0) -> Account:
 
 def agent(system: System, behaviour: str = TALKS, index: int = 0) -> AbstractContextManager[Sipp]:
     """Alice's phone (bob's for 1), registered, until the end of the block."""
-    return start_uas(behaviour, registrar=inside(system), phone=account(system, index))
+    return start_uas(behaviour, registrar=inside(system), phones=[account(system, index)])
 
 
 def calling(system: System, scenario: str, number: str, caller: str, **options: Any) -> AbstractContextManager[Sipp]:

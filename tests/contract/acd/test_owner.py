@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from engine.acd import leader
 from engine.acd import owner as owner_module
 from engine.acd.agent import Accepted, Break, ConversationBegan, ConversationEnded, Ready, TakeBreak, Withdrawn
+from engine.acd.lines import PLAIN, KnownLine
 from engine.acd.news import Leave, Offered, Positions, Stop
 from engine.acd.store import AcdStore, LeaseLost
-from engine.domain.acd import AgentState, Why
+from engine.acd.wait import Learnt
+from engine.domain.acd import AgentState, Standing, Why
 from engine.domain.routing import OverflowReason
 from tests.contract.acd.conftest import Rig
 from tests.contract.acd.owners import QUEUES, owner, told
-from tests.contract.acd.people import POOL, member, ready, reserve
+from tests.contract.acd.people import POOL, lease, member, ready, reserve
 
 LUNCH = Break("lunch")
 
@@ -22,7 +25,7 @@ LUNCH = Break("lunch")
 @pytest.fixture
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lease is over as soon as its owner does not renew it."""
-    monkeypatch.setattr(owner_module, "LEASE_MS", 1)
+    monkeypatch.setattr(leader, "LEASE_MS", 1)
 
 
 def offer_for(store: AcdStore, who: str, engine: str = "e1") -> Offered:
@@ -78,7 +81,7 @@ def test_positions_figures_and_reasons_are_told(rig: Rig) -> None:
     store.change("bob", TakeBreak(LUNCH))
     in_the_pool(store, "m1", "m2")
     owner(store).turn()
-    assert told(store, "e1", Positions) == [Positions({"m1": 1, "m2": 2})]
+    assert told(store, "e1", Positions) == [Positions({"m1": Standing(1), "m2": Standing(2)})]
     figures = store.figures("sales")
     assert figures is not None
     assert (figures.waiting, figures.logged_in, figures.ready) == (2, 2, 0)
@@ -86,6 +89,25 @@ def test_positions_figures_and_reasons_are_told(rig: Rig) -> None:
     (why,) = store.why("m1")
     assert why.offer == offer_for(store, "m1").offer
     assert [(each.agent, each.why) for each in why.passed] == [("bob", Why.NOT_READY)]
+
+
+@pytest.mark.req("R30", "R124")
+def test_a_new_owner_begins_with_what_the_last_one_learnt(rig: Rig) -> None:
+    store = rig.store()
+    ready(store, "alice")
+    store.change("alice", ConversationBegan("a call"))
+    last = lease(store, owner="e0")
+    learnt = Learnt(at_ms=store.now_ms(), taken=100, taken_ms=100 * 60_000)
+    store.tell(last, [], [], [KnownLine("sales", PLAIN, learnt)])
+    store.release(last)
+    decides = owner(store)
+    decides.turn()
+    figures = store.figures("sales")
+    assert figures is not None
+    assert figures.expected_wait_ms == pytest.approx(60_000, rel=0.01)
+    (line,) = store.load(POOL).lines
+    assert (line.queue, line.rings) == ("sales", PLAIN)
+    assert line.learnt.taken == pytest.approx(100, rel=0.01)
 
 
 @pytest.mark.req("R32")
@@ -96,8 +118,8 @@ def test_who_must_leave_is_told_why(rig: Rig) -> None:
     in_the_pool(store, "m1", "m2")
     store.join(POOL, member("m0", joined_ms=1, engine="e2", wait_until_ms=store.now_ms()))
     owner(store, queues={"sales": replace(QUEUES["sales"], max_waiting=1), "help": QUEUES["help"]}).turn()
-    assert told(store, "e2", Leave) == [Leave("m0", OverflowReason.TIMEOUT)]
-    assert told(store, "e1", Leave) == [Leave("m2", OverflowReason.FULL)]
+    assert told(store, "e2", Leave) == [Leave("m0", "sales", OverflowReason.TIMEOUT)]
+    assert told(store, "e1", Leave) == [Leave("m2", "sales", OverflowReason.FULL)]
     assert [each.id for each in store.load(POOL).members] == ["m1"]
     assert [each.leave for each in store.why("m2")] == [OverflowReason.FULL]
 
@@ -245,3 +267,20 @@ def test_an_agent_of_two_pools_is_offered_once(rig: Rig, monkeypatch: pytest.Mon
     decides.turn()
     (asked,) = offer_for(store, "m1").offer.agents
     assert {asked, *chosen} == {"alice", "bob"}, "decided again in the same turn"
+
+
+@pytest.mark.req("R124")
+def test_a_member_whose_call_is_over_is_let_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """His engine died before it could say that he left."""
+    monkeypatch.setattr(leader, "STUCK_MS", -1)
+    monkeypatch.setattr(owner_module, "TELL_EVERY_MS", 0)
+    store = rig.store()
+    in_the_pool(store, "m1", "m2")
+    decides = owner(store)
+    decides.turn()
+    assert decides.calls == {"m1", "m2"}
+    decides.over(["m1"])
+    decides.turn()
+    assert [each.id for each in store.load(POOL).members] == ["m2"]
+    decides.turn()
+    assert decides.calls == {"m2"}

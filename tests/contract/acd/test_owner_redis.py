@@ -13,10 +13,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from callwright.local import start, valkey
-from engine.acd import owner as owner_module
+from engine.acd import leader
 from engine.acd.agent import Break, Ready, TakeBreak
+from engine.acd.leader import ASK_EVERY_S
 from engine.acd.news import KEEP_TOLD_MS, KEEP_WHY_MS, Offered, Place
-from engine.acd.owner import ASK_EVERY_S
 from engine.acd.store_redis import RedisStore
 from engine.domain.acd import AgentState
 from tests.contract.acd.conftest import ValkeyRig
@@ -126,7 +126,7 @@ def test_a_server_that_is_away_and_comes_back_empty(tmp_path: Path) -> None:
 
 
 def test_an_owner_who_is_stopped_gives_the_pool_back(rig: ValkeyRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner_module, "LEASE_MS", LONG_MS)
+    monkeypatch.setattr(leader, "LEASE_MS", LONG_MS)
     store = rig.store()
     decides = owner(store)
     wait = store.wait_news

@@ -302,3 +302,27 @@ def test_the_next_owner_finds_all(rig: Rig) -> None:
     assert [(each.number, each.offer.agents) for each in state.offers] == [(again.number, ("bob",))]
     second.change("bob", Withdrawn(again.number))
     reserve(second, theirs, "m1", "bob")
+
+
+def test_who_is_logged_out_can_be_taken_out(rig: Rig) -> None:
+    store = rig.store()
+    ready(store, "alice", "bob")
+    with pytest.raises(ValueError, match="agent alice is ready: only who is logged out"):
+        store.drop_agent(store.agent("alice"))
+    before = store.change("alice", LogOut()).agent
+    store.change("alice", LogIn())
+    with pytest.raises(Outdated) as told:
+        store.drop_agent(before)
+    assert told.value.agents == (store.agent("alice"),)
+    store.drop_agent(store.change("alice", LogOut()).agent)
+    with pytest.raises(UnknownAgent):
+        store.change("alice", LogIn())
+    with pytest.raises(Outdated) as told:
+        store.drop_agent(before)
+    assert told.value.agents == ()
+    assert [each.id for each in store.load(POOL).agents] == ["bob"]
+    assert store.counts("sales") == QueueCounts(1, 1, 0)
+    event = store.events()[0][1]
+    store.add_agent(before, event)
+    assert store.agent("alice") == before
+    assert store.events()[-1][1] == event

@@ -104,6 +104,25 @@ def test_a_server_that_fell_back_is_found_out(rig: ValkeyRig) -> None:
         first.renew(ours, LONG_MS)
 
 
+@pytest.mark.req("R124")
+@pytest.mark.parametrize("looks", ["load", "wait_news"])
+def test_a_server_that_fell_back_is_found_out_by_who_holds_no_lease(rig: ValkeyRig, looks: str) -> None:
+    """All leases were given up while it was away."""
+    first, second = rig.store(), rig.store()
+    ready(first, "alice")
+    before = {key: rig.admin.dump(key) for key in rig.admin.scan_iter("cw:acd:*")}
+    first.change("alice", TakeBreak(LUNCH))
+    place = second.load(POOL).place
+    rig.admin.flushall()
+    for key, value in before.items():
+        rig.admin.restore(key, 0, value)
+    assert lease(rig.store()), "who knows nothing finds nothing"
+    with pytest.raises(StateLost):
+        second.load(POOL) if looks == "load" else second.wait_news(POOL, place, 0)
+    assert second.attach()
+    assert second.load(POOL).agents == ()
+
+
 @pytest.mark.req("R50")
 def test_changes_of_two_engines_at_once_are_both_done(rig: ValkeyRig, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = rig.store(), rig.store()

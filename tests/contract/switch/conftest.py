@@ -69,6 +69,9 @@ class Ground:
         assert self.control.wait_connected(WITHIN_S), self.control.fault
         self.ends: list[ChannelEnd] = []
         self.control.on_channel_end(self.ends.append)
+        self.registrations: Queue = Queue()
+        """What `on_registration` told since the beginning of the test."""
+        self.control.on_registration(lambda user, registered: self.registrations.put((user, registered)))
         self._phones: list[Phone] = []
         self._over: list[Event] = []
         self._handed: list[str] = []
@@ -112,7 +115,11 @@ class Ground:
         off(made.register)
         return made
 
-    def ring(self, leg: str, user: str = "jana", ring_timeout_s: int = 20) -> Any:
+    def api(self, command: str) -> str:
+        """The switch's answer to a command that the port does not know."""
+        return self.control._send(f"api {command}").reply
+
+    def ring(self, leg: str, user: str = "jana", ring_timeout_s: int = 20, auto_answer: bool = False) -> Any:
         return self.control.originate(
             DialTarget("user", user, DOMAIN),
             leg=leg,
@@ -120,6 +127,7 @@ class Ground:
             caller_id_number=CALLER,
             caller_id_name="Jan Novák",
             variables={"cw_leg_of": "x"},
+            auto_answer=auto_answer,
         )
 
     def until(self, true: Callable[[], bool], within_s: float = WITHIN_S) -> None:
@@ -138,6 +146,8 @@ class Ground:
         for phone in self._phones:
             if phone.registered:
                 off(phone.unregister)
+                while self.registrations.get(timeout=WITHIN_S) != (phone.user, False):
+                    pass
             off(phone.close)
         self._phones.clear()
         self._over.clear()

@@ -204,6 +204,15 @@ def test_a_recording_has_two_channels(ground: Ground) -> None:
     assert (info.channels, info.samplerate) == (2, 8000)
 
 
+@pytest.mark.req("R80")
+def test_a_recording_that_can_not_be_written_is_refused(ground: Ground) -> None:
+    _, channel = ground.call()
+    channel.answer()
+    with pytest.raises(CommandRefused):
+        channel.start_recording("/proc/nowhere/a.flac")
+    assert channel.play([ground.short], deadline_s=3) == Played()
+
+
 @pytest.mark.req("R90")
 @pytest.mark.parametrize("what", ["play", "collect", "music"])
 def test_the_caller_hangs_up(ground: Ground, what: str) -> None:

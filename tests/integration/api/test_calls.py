@@ -60,6 +60,22 @@ def test_a_call_with_everything(api: Api, calls: CallStore) -> None:
         ("alice", "not_answered", None),
         ("bob", "talked", "2026-09-21T14:13:25.123Z"),
     ]
+    assert [(visit["queue"], visit["outcome"]) for visit in call["queues"]] == [
+        ("orders", "closed"),
+        ("support", "answered"),
+    ]
+    assert call["queues"][1] == {
+        "queue": "support",
+        "joined_at": "2026-09-21T14:13:23.133Z",
+        "left_at": "2026-09-21T14:13:26.122Z",
+        "outcome": "answered",
+        "key": None,
+        "agent": "bob",
+        "wait_ms": 2_989,
+        "ring_ms": 900,
+        "offers": 2,
+        "talk_ms": 54_001,
+    }
     (recording,) = call["recordings"]
     assert recording.items() >= {"id": "r1", "state": "ended", "agent": "bob", "did": "+420222111000"}.items()
 
@@ -78,10 +94,11 @@ def test_what_is_wrong_with_a_recording_is_told(api: Api, calls: CallStore, stat
 
 
 @pytest.mark.req("R90")
-def test_the_list_has_each_call_with_its_path(api: Api, calls: CallStore) -> None:
+def test_the_list_has_each_call_with_its_path_and_queues(api: Api, calls: CallStore) -> None:
     calls.write(record(), journal())
     (call,) = api.get("/calls").get_json()["calls"]
     assert [visit["node"] for visit in call["path"]] == ["welcome", "agent"]
+    assert [visit["queue"] for visit in call["queues"]] == ["orders", "support"]
     assert not {"legs", "recordings"} & call.keys()
 
 
@@ -109,6 +126,9 @@ def test_pages_follow_each_other_while_new_calls_come_in(api: Api, calls: CallSt
         "caller=777000111",
         "result=lost_in_ivr",
         "flow=other",
+        "queue=sales",
+        "agent=carol",
+        "queue=sales&agent=carol&flow=other",
         "from=2026-09-21T14:13:20.124Z",
         "from=2026-09-21T16:13:20.124%2B02:00&to=2026-09-21T14:13:20.125Z&flow=other",
     ],
@@ -116,6 +136,8 @@ def test_pages_follow_each_other_while_new_calls_come_in(api: Api, calls: CallSt
 def test_filters(api: Api, calls: CallStore, query: str) -> None:
     calls.write(record("c1"))
     other = record("c2", did="+420222111999", caller="+420777000111", flow="other", started_ms=T0 + 1)
+    other = replace(other, queues=(replace(other.queues[1], queue="sales"),))
+    other = replace(other, legs=(replace(other.legs[1], party="carol"),))
     calls.write(replace(other, result=CallResult.LOST_IN_IVR))
     found = api.get(f"/calls?{query}").get_json()
     assert [call["call_id"] for call in found["calls"]] == ["c2"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -286,7 +287,7 @@ def test_the_description_is_whole(api: Api) -> None:
         (path, method.upper()) for path, item in document["paths"].items() for method in item if method != "parameters"
     }
     served = {
-        (rule.rule.replace("<string:", "{").replace(">", "}"), method)
+        (re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule), method)
         for rule in api.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule != "/openapi.json"

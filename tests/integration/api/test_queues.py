@@ -202,6 +202,26 @@ FAULTS: list[tuple[dict[str, Any], dict[str, str]]] = [
 ]
 
 
+@pytest.mark.req("R13")
+def test_no_number_leads_into_a_flow_for_waiting_callers(api: Api) -> None:
+    api.post("/flows", waiting_flow())
+    found = problem(api.put("/numbers/2001", {"flow": "hold"}), 422, "number_refused")
+    assert found["errors"] == [{"place": "flow", "message": '"hold" is a flow for waiting callers; it takes no calls'}]
+
+
+@pytest.mark.req("R21")
+def test_no_flow_leads_into_one_for_waiting_callers(api: Api) -> None:
+    upload = api.post("/flows", waiting_flow()).get_json()
+    put(api, "/flows/hold/active", {"version": upload["version"]})
+    for pinned in ({}, {"version": upload["version"]}):
+        led = flow("main", "inbound", {"type": "goto_flow", "flow": "hold", **pinned}, ())
+        led["nodes"].pop("bye")
+        found = problem(api.post("/flows", led), 422, "flow_refused")
+        assert [(each["code"], each["node"], each["field"]) for each in found["findings"]] == [
+            ("bad_node", "node", "flow")
+        ]
+
+
 @pytest.mark.req("R3", "R13")
 @pytest.mark.parametrize(("change", "faults"), FAULTS)
 def test_a_queue_with_faults_is_refused_with_all_of_them(

@@ -94,6 +94,7 @@ def test_a_number_is_kept_in_its_one_form(api: Api, given: str, kept: str) -> No
         ("hello", {"flow": "main"}, {"pattern"}),
         ("2001", {"flow": "nothing"}, {"flow"}),
         ("2001", {"flow": "main", "trunk": "nothing"}, {"trunk"}),
+        ("+420222111000", {"flow": "main", "fallback": "222 111 000"}, {"fallback"}),
         (
             "2001",
             {"flow": "", "language": "cze", "country": "XX", "fallback": "x", "max_channels": 0},

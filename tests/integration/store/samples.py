@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from engine.domain.call import CallFacts, CallRecord, CallResult, HungUpBy, LegRecord, Visit
+from engine.domain.call import (
+    CallFacts,
+    CallRecord,
+    CallResult,
+    HungUpBy,
+    LegRecord,
+    QueueOutcome,
+    QueueVisit,
+    Visit,
+)
 from engine.domain.journal import Attached, Ended, Entry, Event, LegEvent, RecordingEvent, Started
 from engine.domain.recording import RecordingRow
 
@@ -40,6 +49,10 @@ def record(call_id: str = "c1", **changes: object) -> CallRecord:
         "legs": (
             LegRecord("l1", "agent", "alice", T0 + 3_000, None, T0 + 4_000, 0, "NO_ANSWER", "not_answered"),
             LegRecord("l2", "agent", "bob", T0 + 4_000, T0 + 5_000, T0 + 60_000, 54_001, "NORMAL_CLEARING", "talked"),
+        ),
+        "queues": (
+            QueueVisit("orders", T0 + 3_000, T0 + 3_010, QueueOutcome.CLOSED, wait_ms=10),
+            QueueVisit("support", T0 + 3_010, T0 + 5_999, QueueOutcome.ANSWERED, None, "bob", 2_989, 900, 2, 54_001),
         ),
         "recordings": ("r1",),
         "attributes": {"problem": "fakturace"},

@@ -13,6 +13,7 @@ from engine.domain.acd import Accept, AgentState, Strategy, Tier
 from engine.domain.routing import (
     AgentEntry,
     Announcements,
+    NoticeEntry,
     NumberRoute,
     Overflow,
     OverflowKind,
@@ -22,7 +23,7 @@ from engine.domain.routing import (
     TrunkEntry,
 )
 from engine.store.audit import AuditRow, KeyRow, KeyStore, add_audit, read_audit
-from engine.store.catalogue import AGENTS, CALENDARS, NUMBERS, QUEUES, TRUNKS, CalendarEntry, Catalogue
+from engine.store.catalogue import AGENTS, CALENDARS, NOTICES, NUMBERS, QUEUES, TRUNKS, CalendarEntry, Catalogue
 from engine.store.database import Database
 from engine.store.errors import BadData, NoSuchRow
 from engine.store.flows import FlowStore, VersionSummary
@@ -161,8 +162,21 @@ CATALOGUES: list[tuple[Catalogue[Any], Any, Any]] = [
             announcements=Announcements(first_after_s=5, position_every_s=45, expected_wait_every_s=90),
         ),
     ),
+    (
+        NOTICES,
+        NoticeEntry(id="general", name="Outage", sounds={"cs": "outage/cs.wav"}),
+        NoticeEntry(
+            id="general",
+            name="Výpadek",
+            sounds={"en": "outage/en.wav", "cs": "outage/cs.wav"},
+            active=True,
+            until_ms=1_790_000_000_123,
+            changed_ms=1_780_000_000_456,
+            changed_by="jan",
+        ),
+    ),
 ]
-NAMES = ["numbers", "agents", "trunks", "calendars", "queues"]
+NAMES = ["numbers", "agents", "trunks", "calendars", "queues", "notices"]
 
 
 def put_what_they_refer_to(session: Session) -> None:
@@ -232,6 +246,8 @@ def test_a_snapshot_holds_everything_and_can_be_kept_as_json(database: Database)
     assert snapshot.calendars == {"c1": CATALOGUES[3][2].definition, "office": {}}
     assert [queue.id for queue in snapshot.queues] == ["complaints", "orders", "sales", "support"]
     assert snapshot.queues[-1] == CATALOGUES[4][2]
+    assert snapshot.notices == (CATALOGUES[5][2],)
+    assert list(snapshot.notices[0].sounds) == ["en", "cs"], "the first language counts"
     assert snapshot.active_flows == {"main": "v1"}
     adapter = TypeAdapter(RoutingSnapshot)
     assert adapter.validate_json(adapter.dump_json(snapshot)) == snapshot

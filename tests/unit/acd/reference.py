@@ -38,7 +38,7 @@ class Reference:
         """The first of all possible pairs."""
         possible = [(member, agent) for member in self.waiting.values() for agent in self.agents.values()
                     if self.may(member, agent, now)]  # fmt: skip
-        return min(possible, key=lambda pair: self.key(*pair, now), default=None)
+        return min(possible, key=lambda pair: self.key(pair[0], pair[1], now), default=None)
 
     def may(self, member: Member, agent: AgentSnapshot, now: int) -> bool:
         if not agent.available or agent.id in self.reserved or not self.suits(member, agent, now):

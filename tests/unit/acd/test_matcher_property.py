@@ -46,7 +46,10 @@ class Events:
                 return ("wake",)
         if self._one(*[False] * 9, True):
             return "drop_queue", self._one(*QUEUES)
-        return self._one(("drop_agent", self._one(*AGENTS)), *[("rules", self.rules(self._one(*QUEUES)))] * 4)
+        rare: tuple[Any, ...] = self._one(
+            ("drop_agent", self._one(*AGENTS)), *[("rules", self.rules(self._one(*QUEUES)))] * 4
+        )
+        return rare
 
     def rules(self, queue: str) -> QueueRules:
         return QueueRules(
@@ -219,7 +222,8 @@ class Both:
         chosen = set(offer.agents) if offer else set()
         # after a decision nobody is left who would be chosen at the next one: everybody has a reason
         named = {each.id for each in self.reference.agents.values() if of.queue in each.tiers}
-        named |= {of.sticky_agent} & self.reference.agents.keys()
+        if of.sticky_agent in self.reference.agents:
+            named.add(of.sticky_agent)
         assert told == sorted(named - chosen)
 
 

@@ -2,108 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from engine.acd.actions import Action, Dismiss, Release, Reserve, Tell
-from engine.acd.agent import Agent, Break, Happening, LogIn, LogOut, PhoneGone, Ready, Reserved, TakeBreak
-from engine.acd.news import Became, MemberNews, News, Place, Positions, Stop
-from engine.acd.pool import ANSWERED_WITHIN_MS, EMPTY_FOR_MS, STOPPED_WITHIN_MS, Pool
+from engine.acd.actions import Reserve
+from engine.acd.agent import Break, LogIn, LogOut, PhoneGone, Ready, Reserved, TakeBreak
+from engine.acd.news import Became, News, Place, Positions
+from engine.acd.pool import ANSWERED_WITHIN_MS, EMPTY_FOR_MS, STOPPED_WITHIN_MS
 from engine.acd.states import apply
 from engine.acd.store import OpenOffer, PoolState
-from engine.domain.acd import AgentState, Member, Strategy, Tier, Why
+from engine.domain.acd import AgentState, Standing, Strategy, Why
 from engine.domain.routing import OverflowReason, QueueEntry
-from tests.unit.acd.people import NOW, member
+from tests.unit.acd.desk import QUEUES, Desk, agent, back, caller, joined, left, told
+from tests.unit.acd.people import NOW
 
 CLOSED, FULL = OverflowReason.CLOSED, OverflowReason.FULL
 NO_AGENTS, TIMEOUT = OverflowReason.NO_AGENTS, OverflowReason.TIMEOUT
-QUEUES = {"q": QueueEntry(id="q", name="Queue")}
-
-
-def agent(name: str, *happenings: Happening, queues: tuple[str, ...] = ("q",)) -> Agent:
-    """Logged in, and what happened since."""
-    record = Agent(id=name, assigned={queue: Tier() for queue in queues})
-    for each in (LogIn(), *happenings):
-        record = apply(record, each, NOW - 60_000).agent
-    return record
-
-
-def caller(name: str, joined_ms: int = NOW, queue: str = "q", **others: Any) -> Member:
-    return member(name, queue, joined_ms, engine="e1", **others)
-
-
-class Desk:
-    """A pool, and the numbers of its news."""
-
-    def __init__(
-        self,
-        *agents: Agent,
-        queues: Mapping[str, QueueEntry] = QUEUES,
-        closed_from_ms: int = NOW + 10**9,
-        state: PoolState | None = None,
-    ) -> None:
-        state = replace(state or PoolState(), agents=agents)
-        self.pool = Pool(queues, lambda _, at_ms: at_ms < closed_from_ms, state, NOW)
-
-    def hear(self, *things: Agent | MemberNews, at_ms: int = NOW) -> list[Action]:
-        """What is decided on these news."""
-        place = self.pool.place
-        agents = [each for each in things if isinstance(each, Agent)]
-        members = [each for each in things if isinstance(each, MemberNews)]
-        numbered = [replace(each, number=number) for number, each in enumerate(members, place.members + 1)]
-        self.pool.hear(
-            News(
-                agents=list(enumerate(agents, place.agents + 1)),
-                members=numbered,
-                last=Place(place.agents + len(agents), place.members + len(members)),
-                at_ms=at_ms,
-            )
-        )
-        assert not self.pool.lost
-        return self.pool.decide(at_ms)
-
-    def offered(self, *things: Agent | MemberNews, number: str = "7-1", at_ms: int = NOW) -> Reserve:
-        """The one offer that follows, made."""
-        (action,) = self.hear(*things, at_ms=at_ms)
-        assert isinstance(action, Reserve)
-        offer = action.offer
-        ringing = [apply(each, Reserved(number, offer.member, offer.queue), at_ms).agent for each in action.agents]
-        self.pool.reserved(number, offer, ringing, at_ms)
-        assert self.pool.decide(at_ms) == []
-        return action
-
-
-def joined(who: Member) -> MemberNews:
-    return MemberNews(number=0, became=Became.JOINED, id=who.id, member=who, engine=who.engine)
-
-
-def left(name: str, offer: str = "", became: Became = Became.LEFT) -> MemberNews:
-    return MemberNews(number=0, became=became, id=name, offer=offer, engine="e1")
-
-
-def back(name: str, offer: str, **refused_by: int) -> MemberNews:
-    return MemberNews(number=0, became=Became.BACK, id=name, offer=offer, refused_by=refused_by)
-
-
-def told(actions: list[Action]) -> list[tuple[str, ...]]:
-    """Actions in short."""
-    short: list[tuple[str, ...]] = []
-    for each in actions:
-        match each:
-            case Reserve(offer):
-                short.append(("reserve", offer.member, *offer.agents))
-            case Dismiss(who, reason):
-                short.append(("dismiss", who, reason))
-            case Tell(engine, Stop(number, who)):
-                short.append(("stop", engine, number, who))
-            case Release(who, number):
-                short.append(("release", who, number))
-            case _:
-                raise AssertionError(each)
-    return short
 
 
 # Offers
@@ -147,7 +62,7 @@ def test_the_agents_of_a_member_who_is_gone_take_the_next_one() -> None:
     desk = Desk(agent("alice"))
     (first,) = desk.hear(joined(caller("m1")), joined(caller("m2")))
     assert isinstance(first, Reserve)
-    desk.pool.gone(first.offer)
+    desk.pool.gone(first.offer, NOW)
     assert told(desk.pool.decide(NOW)) == [("reserve", "m2", "alice")]
     assert desk.hear(left("m1")) == []
 
@@ -199,7 +114,7 @@ def test_a_new_owner_keeps_offers_that_ring_and_ends_those_of_nobody() -> None:
     )
     desk = Desk(*ringing, state=state)
     assert told(desk.pool.decide(NOW)) == [("stop", "e1", "7-2", "m2")]
-    assert dict(desk.pool.positions()) == {"e1": Positions({"m1": 1, "m3": 2})}
+    assert dict(desk.pool.board.positions(NOW)) == {"e1": Positions({"m1": Standing(1), "m3": Standing(2)})}
     assert told(desk.pool.decide(NOW + STOPPED_WITHIN_MS))[1:] == [("release", offers[1].agents[0], "7-2")]
     assert told(desk.hear(back("m1", "7-1"), agent("carl"))) == [("reserve", "m1", "carl")]
 
@@ -333,30 +248,3 @@ def test_an_offer_that_ends_for_nobody_known_is_looked_into() -> None:
     pool = Desk(agent("alice")).pool
     pool.hear(News(agents=[], members=[replace(back("m1", "7-1"), number=1)], last=Place(0, 1), at_ms=NOW))
     assert pool.lost
-
-
-# What is told each second
-
-
-@pytest.mark.req("R30")
-def test_positions_are_told_to_whom_they_changed_for() -> None:
-    desk = Desk(agent("alice", TakeBreak(Break("x"))))
-    other = replace(caller("m2", NOW + 1), engine="e2")
-    desk.hear(joined(caller("m1")), joined(other), joined(caller("m3", NOW + 2)))
-    assert dict(desk.pool.positions()) == {"e1": Positions({"m1": 1, "m3": 3}), "e2": Positions({"m2": 2})}
-    assert desk.pool.positions() == []
-    desk.hear(left("m1"), at_ms=NOW + 5)
-    assert dict(desk.pool.positions()) == {"e1": Positions({"m3": 2}), "e2": Positions({"m2": 1})}
-    desk.hear(joined(replace(other, engine="e3")), at_ms=NOW + 6)
-    assert dict(desk.pool.positions()) == {"e3": Positions({"m2": 1})}, "the engine that took the call up"
-
-
-@pytest.mark.req("R6")
-def test_figures() -> None:
-    desk = Desk(agent("alice"), agent("bob", TakeBreak(Break("x"))), agent("carl", PhoneGone()))
-    (before,) = desk.pool.figures(NOW)
-    assert (before.waiting, before.longest_wait_ms, before.logged_in, before.ready) == (0, 0, 3, 1)
-    desk.offered(joined(caller("m1", NOW - 4_000)), joined(caller("m2")))
-    (after,) = desk.pool.figures(NOW + 1_000)
-    assert (after.waiting, after.longest_wait_ms, after.logged_in, after.ready) == (2, 5_000, 3, 0)
-    assert (after.queue, after.at_ms) == ("q", NOW + 1_000)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from click.testing import CliRunner
 
-from callwright.bench import acd
+from callwright.bench import acd, acd_costly
 from callwright.bench.acd_stream import Stream
 from callwright.cli import cli
 from engine.domain.acd import Offer
@@ -29,10 +29,29 @@ def test_what_is_measured() -> None:
         assert 0 < each["p50_ms"] <= each["p99_ms"]
         assert each["decisions_per_s"] > 0
     assert (code, found["ok"]) == (3, None), "the goal is one for 10,000 agents"
+    assert [set(each) for each in found["costly"]] == [{"event", "p50_ms", "p99_ms"}] * 3
+    assert all(0 < each["p50_ms"] <= each["p99_ms"] for each in found["costly"])
+
+
+@pytest.mark.parametrize(
+    ("made", "agents", "member"),
+    [
+        (acd_costly.ring_all(7), 7, "caller"),
+        (acd_costly.many_queues(9), 1, "caller-queue-8"),
+        (acd_costly.many_demands(5), 1, "caller-4"),
+    ],
+)
+def test_what_costs_more_happens_each_time(made: acd_costly.Costly, agents: int, member: str) -> None:
+    event, again = made
+    for _ in range(3):
+        (offer,) = event()
+        assert (offer.member, len(offer.agents)) == (member, agents)
+        again()
 
 
 @pytest.mark.parametrize(("p99_ms", "code", "judged"), [(1.99, 0, "met"), (2.0, 1, "missed")])
 def test_the_goal_is_judged(p99_ms: float, code: int, judged: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acd, "COSTLY_EVENTS", 20)
     monkeypatch.setattr(acd, "measure", lambda agents, *_: acd.Measured(agents, 5, 2, 40_000, 0.02, p99_ms))
     assert run()[0] == code
     assert run()[1].splitlines()[-1] == f"goal under 2 ms for 99 of 100 events with 10,000 agents: {judged}"

@@ -21,6 +21,7 @@ from ivr_flows.flow import Limits
 from ivr_flows.instructions import INSTRUCTIONS
 from ivr_flows.node import ANSWERS
 from ivr_flows.nodes.return_flow import ReturnFlow
+from ivr_flows.results import QueueStanding
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "flows"
 
@@ -128,6 +129,24 @@ class TestRun:
     )
     def test_time_passes_on_the_virtual_clock(self, main: Path, keys: str, end: str) -> None:
         assert end in run("run", main, "--keys", keys)[1]
+
+    @pytest.mark.req("R30")
+    def test_a_caller_who_waits_in_a_queue(self, tmp_path: Path) -> None:
+        file = write(tmp_path, library.template("waiting"))
+        there = ("--position", "3", "--wait", "120-240", "--language", "en")
+        code, told, _ = run("run", file, "--keys", "pause 10s,hangup", *there)
+        assert code == 0
+        assert '"you are third in the queue"' in told
+        assert '"expect to wait between two and four minutes"' in told
+        case = json.loads(run("run", file, "--keys", "pause 10s,hangup", *there, "--repro")[1])
+        assert [turn.get("standing", {}).get("waited_s") for turn in case["exchange"]] == [5, 6, 9, None]
+        assert golden.rehearse(case) == case
+        assert "you are" not in run("run", file, "--keys", "pause 10s,hangup", "--language", "en")[1]
+
+    @pytest.mark.parametrize("wait", ["240", "-240", "two-four", "1-1234567"])
+    def test_an_expected_wait_that_is_no_range(self, main: Path, wait: str) -> None:
+        code, _, told = run("run", main, "--keys", "", "--wait", wait)
+        assert (code, f"--wait: '{wait}' is no range in seconds, like 120-240" in told) == (2, True)
 
     def test_keys_that_are_typed_ahead_wait_for_their_menu(self, main: Path) -> None:
         assert "main/agent  (agent)" in run("run", main, "--keys", "21")[1]
@@ -364,3 +383,6 @@ def test_the_replay_names_what_is_unusual_about_the_caller() -> None:
     data = CallData("+420222333444", "", anonymous=True, language="en", call_id="call-7")
     told = fuzzing.replay(Caller(data, parse("1,hangup")), [Path("a b.json")])
     assert told == "callwright flow run 'a b.json' --keys 1,hangup --from '' --language en --call-id call-7"
+    data = CallData("+420222333444", "+420601234567", call_id="call-1", standing=QueueStanding(3, 0, 150, 400))
+    told = fuzzing.replay(Caller(data, parse("hangup")), [Path("w.json")])
+    assert told == "callwright flow run w.json --keys hangup --position 3 --wait 150-400"

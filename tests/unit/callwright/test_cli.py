@@ -18,8 +18,8 @@ from engine.config import ConfigError
 from ivr_flows import library
 
 COMMANDS = {
-    "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "prompt",
-    "recordings", "replay", "requirements", "simulate", "speech", "up", "voice",
+    "agent", "api", "bench", "config", "db", "demo", "dialplan", "doctor", "engine", "flow", "lab", "load", "prompt",
+    "recordings", "replay", "requirements", "simulate", "speech", "up", "voice", "why",
 }  # fmt: skip
 
 

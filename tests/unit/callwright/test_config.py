@@ -212,6 +212,20 @@ def test_what_stands_for_nothing(file: Path, tmp_path: Path) -> None:
     assert load(file, {"CALLWRIGHT_ENGINE__DEFAULT_COUNTRY": "DE", "CALLWRIGHT_ENGINE__DEFAULT_LANGUAGE": "en"})
 
 
+@pytest.mark.req("R7")
+def test_numbers_at_which_nothing_is_recorded(file: Path) -> None:
+    file.write_text(
+        '[engine]\nunrecorded_numbers = ["2001", "nobody", "221234*", "112", "60*", "2001"]\n', encoding="utf-8"
+    )
+    assert faults(file) == (
+        f'{file}: engine.unrecorded_numbers: "nobody" is not a number, an extension or a prefix that ends in *; '
+        '"221234*" is longer than an extension\'s prefix (5 digits at most); '
+        'write the prefix of a public number with +; "112" is an emergency number, which no route may claim',
+    )
+    variable = {"CALLWRIGHT_ENGINE__UNRECORDED_NUMBERS": "2001, +49301234*", "CALLWRIGHT_ENGINE__DEFAULT_COUNTRY": "DE"}
+    assert load(None, variable).engine.unrecorded_numbers == ("2001", "+49301234*")
+
+
 @pytest.mark.parametrize(
     ("variable", "guess"),
     [

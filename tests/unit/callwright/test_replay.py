@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 import ivr_flows
 from callwright.cli import cli
+from engine.domain.journal import FORMAT
 from engine.switch.port import Digits, Played, TimedOut
 from ivr_flows import document as documents
 from ivr_flows import library
@@ -131,6 +132,18 @@ def test_the_time_line_of_a_kept_journal() -> None:
     assert (code, told) == (0, (JOURNALS / "main-agent.txt").read_text(encoding="utf-8"))
 
 
+def test_the_time_line_of_a_call_in_a_queue(tmp_path: Path) -> None:
+    *before, end = json.loads((JOURNALS / "main-agent.json").read_text(encoding="utf-8"))["entries"]
+    joined = {"kind": "queue", "event": "joined", "queue": "support", "happened_ms": before[-1]["at_ms"]}
+    offered = {"kind": "queue", "event": "offered", "queue": "support", "offer": "7", "agents": ["alice", "bob"]}
+    in_queue = [{"at_ms": before[-1]["at_ms"], "event": event} for event in (joined, offered)]
+    journal = [{**entry, "n": n} for n, entry in enumerate([*before, *in_queue, end], 1)]
+    file = write(tmp_path / "journal.json", journal)
+    _, told, _ = replay("--journal", file, "--flow", JOURNALS / "main-agent.flow.json")
+    lines = [line.split(maxsplit=1)[1] for line in told.splitlines() if " queue " in line]
+    assert lines == ["queue joined  queue support", 'queue offered  queue support, offer 7, agents ["alice", "bob"]']
+
+
 def test_a_journal_of_lines_and_one_of_the_api(tmp_path: Path, main: Path) -> None:
     journal = recorded(Gone())
     lines = tmp_path / "lines"
@@ -167,7 +180,7 @@ def test_what_this_release_does_not_know(tmp_path: Path, main: Path) -> None:
     assert (code, "step 0 holds what this release doesn't know" in told) == (2, True)
     journal[0]["event"]["format"] = 9
     told = replay("--journal", write(tmp_path / "journal.json", journal), "--flow", main)[2]
-    assert "the journal is of format 9; this release reads 1" in told
+    assert f"the journal is of format 9; this release reads {FORMAT} and older" in told
 
 
 def test_a_flow_that_the_call_never_came_to(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cdr.record import JournalBroken, build
-from engine.domain.call import CallFacts, CallResult, HungUpBy
+from engine.domain.call import CallResult, HungUpBy
 from engine.domain.journal import (
     Attached,
     Ended,
@@ -15,16 +15,12 @@ from engine.domain.journal import (
     Event,
     InstructionGiven,
     LegEvent,
+    QueueEvent,
     RecordingEvent,
     ResultCame,
     Started,
 )
-
-FACTS = CallFacts(
-    call_id="c1", did="+420221111000", did_raw="221111000", ani="+420601234567", ani_raw="601234567", anonymous=False,
-    caller_name="Jan", route="+420221111000", flow="main", flow_version="v1", language="cs", country="CZ", record=True,
-    snapshot=7, switch="lab", sip_call_id="x@y", started_ms=1000,
-)  # fmt: skip
+from tests.unit.cdr.queue_calls import FACTS
 
 
 def journal(*events: tuple[int, Event]) -> list[Entry]:
@@ -175,6 +171,12 @@ EVENTS = st.sampled_from(
         LegEvent("b1", "unbridged", "alice", "agent"),
         LegEvent("b1", "ended", "alice", "agent"),
         Attached("e2", 2),
+        InstructionGiven(2, {"op": "enqueue", "queue": "support"}, (node("d", "next"),)),
+        ResultCame(2, {"kind": "queue_left", "why": "key", "key": "1"}, 3),
+        QueueEvent("joined", "support", happened_ms=3000),
+        QueueEvent("offered", "support", "1", ("alice",)),
+        QueueEvent("accepted", "support", "1", ("alice",)),
+        LegEvent("b1", "ended", "alice", "agent", "ORIGINATOR_CANCEL"),
     ]
 )
 
@@ -191,6 +193,10 @@ def test_any_journal_with_an_end_gives_one_record(events: list[tuple[int, Event]
     assert 0 <= record.wait_ms <= length
     assert 0 <= record.talk_ms <= length
     assert all(visit.entered_ms <= visit.left_ms for visit in record.path)
+    for stay in record.queues:
+        assert record.started_ms <= stay.joined_ms <= stay.left_ms <= record.ended_ms
+        assert 0 <= stay.ring_ms <= length
+        assert 0 <= stay.talk_ms <= length
     assert (record.result is CallResult.HANDLED) == any(
         isinstance(event, LegEvent) and event.event == "bridged" for _, event in timed
     )

@@ -168,11 +168,14 @@ def answers(instruction: do.Instruction) -> st.SearchStrategy[Any]:
 def test_whatever_the_runtime_answers_the_node_is_left_by_one_of_its_exits(name: str, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted((NODES / name).glob("*.json"))))
     program = read(file).program()
-    step = next(program)
+    step = before = next(program)
     for _ in range(200):
         if isinstance(step.instruction, do.Hangup):
             break
+        before = step
         step = program.send(Reply(data.draw(answers(step.instruction)), 0))
     assert isinstance(step.instruction, do.Hangup)
     failed = step.instruction.reason.startswith("flow_error")
-    assert not failed or name in ("goto_flow", "return_flow"), step.instruction.reason
+    # The runtime says that a flow can be entered only where there is one; here there is none.
+    entered = isinstance(before.instruction, do.EnterFlow)
+    assert not failed or entered or name == "return_flow", step.instruction.reason

@@ -10,6 +10,7 @@ import pytest
 import ivr_flows
 from ivr_flows import instructions as do
 from ivr_flows.call import Call
+from ivr_flows.expressions import Expression
 from ivr_flows.flow import Limits
 from ivr_flows.instructions import Step
 from ivr_flows.node import ANSWERS, NextFlow, NodeRun, ask
@@ -24,7 +25,9 @@ from ivr_flows.results import (
     NotConnected,
     Played,
     QueueLeft,
+    QueueStanding,
     Refused,
+    Reply,
     Result,
 )
 from tests.unit.ivr_flows.programs import CALL, Source, end, failed, flow_of, send, start, throw
@@ -308,3 +311,56 @@ class TestLanguageAndFacts:
         next(start(flow_of(first), flow_of(second, "second"), call=facts))
         assert seen == {"variables": {}, "attributes": {"campaign": "spring", "problem": "billing"}}
         assert facts.attributes == {"campaign": "spring"}
+
+
+class TestStanding:
+    """Where a waiting caller stands, as the flow's expressions read it."""
+
+    NAMES = ("queue.position", "queue.waited_s", "queue.wait_low_s", "queue.wait_high_s")
+
+    def told(self, standing: QueueStanding | None, *replies: QueueStanding | None) -> list[tuple[Any, ...]]:
+        """What a node reads at first, and after each reply."""
+        seen = []
+
+        def read(call: Call) -> NodeRun:
+            for _ in range(len(replies) + 1):
+                seen.append(tuple(call.value(Expression.parse(name)) for name in self.NAMES))
+                yield from ask(do.SetAttributes({}))
+            return "next"
+
+        program = start(flow_of(read), call=ivr_flows.CallData(did="1", ani="2", standing=standing))
+        next(program)
+        for each in replies:
+            program.send(Reply(Done(), 0, each))
+        return seen
+
+    @pytest.mark.req("R30")
+    def test_the_newest_counts(self) -> None:
+        first, second = QueueStanding(3, 10, 120, 240), QueueStanding(2, 40, 60, 180)
+        assert self.told(first, None, second, None) == [(3, 10, 120, 240)] * 2 + [(2, 40, 60, 180)] * 2
+
+    @pytest.mark.req("R30")
+    def test_what_is_not_known_any_more_is_not_told_either(self) -> None:
+        assert self.told(QueueStanding(3, 10, 120, 240), QueueStanding(2, 40)) == [(3, 10, 120, 240), (2, 40, 0, 0)]
+
+    def test_who_does_not_wait(self) -> None:
+        assert self.told(None, None) == [(0, 0, 0, 0)] * 2
+
+    def test_the_next_flow_reads_it_too(self) -> None:
+        seen = []
+
+        def first(call: Call) -> NodeRun:
+            yield from ask(do.SetAttributes({}))
+            return NextFlow("second", "v1")
+
+        def second(call: Call) -> NodeRun:
+            seen.append(call.text(Expression.parse("queue.position")))
+            yield from ask(do.SetAttributes({}))
+            seen.append(call.text(Expression.parse("queue.position")))
+            return "next"
+
+        program = start(flow_of(first), flow_of(second, "second"))
+        next(program)
+        program.send(Reply(Done(), 0, QueueStanding(7)))
+        program.send(Reply(Done(), 0, QueueStanding(6)))
+        assert seen == ["7", "6"]

@@ -113,6 +113,8 @@ def test_every_time_and_duration_is_recorded() -> None:
             spoken = say.time(datetime.time(*divmod(minute, 60)), language)
             assert heard(spoken) == spoken.text
             assert heard(say.duration(minute * 61, language))
+            for more_s in (0, 59, 240):
+                assert heard(say.wait(minute, minute + 1 + more_s, language))
 
 
 @pytest.mark.req("R22")
@@ -154,6 +156,12 @@ class TestWhatCanNotBeSaid:
             say.position(0, "en")
         with pytest.raises(say.CannotSay):
             say.duration(-1, "en")
+
+    @pytest.mark.req("R30")
+    @pytest.mark.parametrize(("low_s", "high_s"), [(0, 0), (60, 59), (-1, 60), (0, say.LIMIT + 1)])
+    def test_a_wait_that_nobody_knows(self, low_s: int, high_s: int) -> None:
+        with pytest.raises(say.CannotSay):
+            say.wait(low_s, high_s, "en")
 
     @pytest.mark.parametrize("amount", ["NaN", "Infinity", "1000000000"])
     def test_amounts(self, amount: str) -> None:

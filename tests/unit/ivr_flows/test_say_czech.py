@@ -245,3 +245,24 @@ def test_the_place_in_the_queue() -> None:
     assert say.position(2, "cs").text == "jste druhý v pořadí"
     assert say.position(2, "cs", "feminine").text == "jste druhá v pořadí"
     assert say.position(3, "en").text == "you are third in the queue"
+
+
+@pytest.mark.req("R22", "R30")
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "czech", "english"),
+    [
+        (0, 59, "méně než minutu", "less than a minute"),
+        (0, 60, "asi jednu minutu", "about one minute"),
+        (59, 61, "jednu až dvě minuty", "between one and two minutes"),
+        (119, 120, "jednu až dvě minuty", "between one and two minutes"),
+        (120, 120, "asi dvě minuty", "about two minutes"),
+        (120, 240, "dvě až čtyři minuty", "between two and four minutes"),
+        (240, 299, "čtyři až pět minut", "between four and five minutes"),
+        (300, 600, "pět až deset minut", "between five and ten minutes"),
+        (1260, 1320, "dvacet jedna až dvacet dva minut", "between twenty one and twenty two minutes"),
+        (6000, 6120, "sto až sto dvě minuty", "between one hundred and one hundred and two minutes"),
+    ],
+)
+def test_how_long_the_caller_will_wait(low_s: int, high_s: int, czech: str, english: str) -> None:
+    assert say.wait(low_s, high_s, "cs").text == f"budete čekat {czech}"
+    assert say.wait(low_s, high_s, "en").text == f"expect to wait {english}"

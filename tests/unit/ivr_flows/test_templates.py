@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 
 import ivr_flows
-from ivr_flows import library
+from callwright.caller.answers import lasting_ms
+from callwright.caller.course import Flows
+from ivr_flows import CallData, library
+from ivr_flows import instructions as do
 from ivr_flows.loading import report
+from ivr_flows.program import run
 from ivr_flows.references import references
+from ivr_flows.results import Played, PlayFailed, QueueStanding, Reply
 from ivr_flows.verify import WorldKind
 
 ROOT = Path(__file__).parents[3]
 CASES = ROOT / "tests" / "golden" / "flows"
+STANDING = QueueStanding(3, wait_low_s=120, wait_high_s=240)
 TALKED = "finished"
 """The exit of agents, numbers and queues after a conversation."""
 
@@ -119,7 +125,30 @@ def test_no_silent_end(name: str) -> None:
                 assert taken == TALKED or each["type"] in ("play", "tts", "say"), (node, taken)
 
 
-@pytest.mark.parametrize("name", library.TEMPLATES)
+WAITING = [name for name in library.TEMPLATES if library.template(name)["kind"] == "queue_wait"]
+"""What callers hear in a queue: a person ends it from outside, and the call was answered before."""
+LINES = [name for name in library.TEMPLATES if name not in WAITING]
+
+
+@pytest.mark.req("R30")
+@pytest.mark.parametrize("name", WAITING)
+def test_what_callers_hear_lasts_as_long_as_the_longest_wait(name: str) -> None:
+    """Two hours; with sounds that are missing as well, where the rounds are shortest."""
+    flow = ivr_flows.load(library.template(name))
+    assert flow.limits.max_seconds > 7200
+    for result in (Played(), PlayFailed("the file is missing")):
+        program, at_ms = run(Flows({name: flow}), name, flow.version, CallData("1", "2", standing=STANDING)), 0
+        step = next(program)
+        while at_ms < 7_200_000:
+            assert isinstance(step.instruction, do.Play)
+            silent = all(isinstance(each, do.Pause) for each in step.instruction.media)
+            answer = Played() if silent else result
+            at_ms += lasting_ms(step.instruction, answer)
+            step = program.send(Reply(answer, at_ms))
+        assert isinstance(step.instruction, do.Play)
+
+
+@pytest.mark.parametrize("name", LINES)
 def test_a_person_is_reached_or_another_flow_entered(name: str) -> None:
     told = report(library.template(name))
     if told.to_person is not None:
@@ -129,7 +158,7 @@ def test_a_person_is_reached_or_another_flow_entered(name: str) -> None:
         assert "goto_flow" in {node["type"] for node in library.template(name)["nodes"].values()}
 
 
-@pytest.mark.parametrize("name", library.TEMPLATES)
+@pytest.mark.parametrize("name", LINES)
 def test_the_call_is_answered_before_anything_is_heard(name: str) -> None:
     """By every golden call; a caller who isn't answered hears what the network makes of it, or nothing."""
     for case in cases(name):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from labswitch.clock import Beat
-from labswitch.leg import Invitation, LegEnd
+from labswitch.leg import NO_EXTRAS, Extras, Invitation, LegEnd
 from labswitch.phone import Behaviour, Phone
 from labswitch.rtp import PortRange
 from labswitch.sip import Gateway, Profile, SipStack
@@ -120,10 +120,10 @@ class LabSwitch:
         """The next call that came in."""
         return self.invited.get(timeout=WAIT_S)
 
-    def dial(self, target: str, number: str = "100", name: str = "Lab") -> Taken:
+    def dial(self, target: str, number: str = "100", name: str = "Lab", extras: Extras = NO_EXTRAS) -> Taken:
         """Call out."""
         told = Told()
-        leg = self.run(lambda: self.stack.dial(target, number, name, told))
+        leg = self.run(lambda: self.stack.dial(target, number, name, told, extras))
         return Taken(self, None, leg, told)  # type: ignore[arg-type]
 
     def close(self) -> None:

@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from labswitch.leg import DialError, LegEnd
+from labswitch.leg import DialError, Extras, LegEnd
 from labswitch.phone import Behaviour
 from labswitch.sip import Gateway
+from labswitch.sip_headers import Headers
 
 WAIT_S = 8.0
 
@@ -164,3 +165,28 @@ def test_hostile_caller_name_begins_no_header(switch, make_phone):
     assert "\n" not in call.caller_number
     dialled.do("hangup", "NORMAL_CLEARING")
     assert call.wait_ended(WAIT_S).disposition == "recv_cancel"
+
+
+def test_a_phone_answers_by_itself_what_asks_for_it(switch, make_phone):
+    phone = make_phone(behaviour=Behaviour.auto_answering())
+    extras = Extras((("Call-Info", "<sip:127.0.0.1>;answer-after=0"),), ("intercom=true",))
+    dialled = switch.dial(to(phone), extras=extras)
+    dialled.told.next("answered")
+    invite = phone.wait_call(WAIT_S).invite
+    assert invite.first_line.endswith(";intercom=true SIP/2.0")
+    assert invite.answer_after_s() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "after_s"),
+    [
+        ("Answer-Mode", "Auto", 0),
+        ("Answer-Mode", "auto;require", 0),
+        ("Answer-Mode", "Manual", None),
+        ("Call-Info", "<sip:a>; Answer-After = 3", 3),
+        ("Call-Info", "<sip:a>;purpose=icon", None),
+        ("Subject", "x", None),
+    ],
+)
+def test_what_asks_a_phone_to_answer(name, value, after_s):
+    assert Headers(f"INVITE sip:x SIP/2.0\r\n{name}: {value}\r\n\r\n").answer_after_s() == after_s

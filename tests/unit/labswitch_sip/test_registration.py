@@ -12,12 +12,30 @@ WAIT_S = 8.0
 def test_good_password(switch, agent):
     entry = switch.stack.registrations("internal")["alice"]
     assert entry.address == agent.address
-    assert switch.registered.get(timeout=WAIT_S)[:2] == ("internal", "alice")
+    assert switch.registered.get(timeout=WAIT_S) == ("internal", "register", entry)
     agent.register(WAIT_S)
     agent.unregister(WAIT_S)
     assert switch.stack.registrations("internal") == {}
     told = [switch.registered.get(timeout=WAIT_S) for _ in range(2)]
-    assert told[-1] == ("internal", "alice", None)
+    assert [what for _, what, _ in told] == ["register", "unregister"]
+    assert (told[1][2].user, told[1][2].expires_s) == ("alice", 0)
+
+
+def test_a_registration_that_is_not_renewed_expires(switch, make_phone):
+    phone = make_phone("alice", registrar=switch.stack.address("internal"), password="wonderland")
+    phone.register(WAIT_S, expires_s=1)
+    phone.close()
+    told = [switch.registered.get(timeout=WAIT_S) for _ in range(2)]
+    assert [(what, entry.user) for _, what, entry in told] == [("register", "alice"), ("expire", "alice")]
+    assert switch.stack.registrations("internal") == {}
+
+
+def test_the_old_phones_goodbye_ends_the_new_ones_registration(switch, agent, make_phone):
+    """As in FreeSWITCH with `multiple-registrations` false."""
+    second = make_phone("alice", registrar=switch.stack.address("internal"), password="wonderland")
+    second.register(WAIT_S)
+    agent.unregister(WAIT_S)
+    assert switch.stack.registrations("internal") == {}
 
 
 @pytest.mark.parametrize(("user", "password"), [("alice", "wrong"), ("mallory", "wonderland"), ("alice", "")])

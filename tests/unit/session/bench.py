@@ -10,20 +10,31 @@ from typing import Any
 import gevent
 from gevent import event
 
+from dialplan.routes import taken_by
+from engine.acd.store_memory import MemoryStore, SharedMemory
 from engine.cdr.outbox import CallOutbox
 from engine.cdr.record import build
 from engine.domain.call import CallRecord
+from engine.domain.contact import Contact
 from engine.domain.journal import Entry, Event, decode, encode
 from engine.domain.recording import RecordingRow
 from engine.domain.routing import AgentEntry, NumberRoute, RoutingSnapshot, TrunkEntry
 from engine.domain.web import RequestFailed, WebAnswer, WebRequest
 from engine.session.admission import Admission
 from engine.session.calendars import Calendars
+from engine.session.connect import Connections
+from engine.session.contacts import Contacts, ContactsUnavailable
 from engine.session.conversation import Conversations, DialSettings
 from engine.session.executor import Toolbox
 from engine.session.http_request import HttpRequests
 from engine.session.janitor import Janitor
+from engine.session.limits import ChannelLimits, CountsAway, Taken
 from engine.session.media import MediaPaths
+from engine.session.queue_figures import QueueReader
+from engine.session.queueing.desk import QueueDesk
+from engine.session.queueing.inbox import Inbox
+from engine.session.queueing.queueing import Queueing
+from engine.session.queueing.reports import Reports
 from engine.session.recorder import Recorder
 from engine.session.register import Register
 from engine.session.routing import FlowNotFound
@@ -44,6 +55,17 @@ class TestClock:
 
     def now_ms(self) -> int:
         return self.ms
+
+
+class SkewedClock:
+    """An engine's own clock: the shared one, and wrong by `ms`."""
+
+    def __init__(self, clock: TestClock) -> None:
+        self._clock = clock
+        self.ms = 0
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self.ms
 
 
 class CountingIds:
@@ -81,6 +103,64 @@ class FakeWeb:
         if isinstance(answer, RequestFailed):
             raise answer
         return answer
+
+
+@dataclass
+class FakeContacts:
+    """Contacts in the order in which a flow is given them; `away`: why nobody can be asked; hangs when told to."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    away: str = ""
+    hangs: bool = False
+
+    def __post_init__(self) -> None:
+        self.hanging: event.AsyncResult = event.AsyncResult()
+        self.given_up = event.Event()
+
+    def find(self, by: str, value: str) -> tuple[int, Contact | None]:
+        if self.hangs:
+            self.hanging.set(value)
+            try:
+                event.Event().wait()
+            finally:
+                self.given_up.set()
+        if self.away:
+            raise ContactsUnavailable(self.away)
+        found = [each for each in self.contacts if value in (each.numbers if by == "number" else (each.key,))]
+        return len(found), found[0] if found else None
+
+
+@dataclass
+class FakeCounts:
+    """`Counts` in memory, without a look at open calls; `away`: why nobody can tell."""
+
+    taken: dict[str, set[str]] = field(default_factory=dict)
+    away: str = ""
+    asked: int = 0
+
+    def take(self, wanted: Sequence[tuple[Taken, int]]) -> str | None:
+        self._asked()
+        for one, most in wanted:
+            there = self.taken.setdefault(one.line, set())
+            if one.by not in there and len(there) >= most:
+                return one.line
+            there.add(one.by)
+        return None
+
+    def keep(self, taken: Sequence[Taken]) -> None:
+        self._asked()
+        for one in taken:
+            self.taken.setdefault(one.line, set()).add(one.by)
+
+    def give_back(self, taken: Sequence[Taken]) -> None:
+        self._asked()
+        for one in taken:
+            self.taken.setdefault(one.line, set()).discard(one.by)
+
+    def _asked(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise CountsAway(self.away)
 
 
 @dataclass
@@ -147,12 +227,17 @@ def flow(
 class Bench:
     """`Bench(flow, …)`, then `call(channel)`; every call's record is in `records`."""
 
+    library = Path("/library")
+
     def __init__(self, *flows: Flow, record: bool = False, calendars: Mapping[str, Any] | None = None) -> None:
         self.clock = TestClock()
+        self.own_clock = SkewedClock(self.clock)
+        """What calls in queues read of the engine's own clock."""
         self.ids = CountingIds()
         self.journal = MemoryJournal()
         self.control = FakeControl()
         self.web = FakeWeb()
+        self.contacts = FakeContacts()
         self.spooled: list[tuple[str, str]] = []
         self.announced: list[RecordingRow] = []
         self.register = Register()
@@ -167,12 +252,30 @@ class Bench:
         )
         self.newer: RoutingSnapshot | None = None
         """What the database has, should the engine ask."""
+        self.acd = SharedMemory(self.clock)
+        self.last_agents: dict[str, str] = {}
+        """Who spoke with a number last."""
+        self.counts = FakeCounts()
+        self.unrecorded: tuple[str, ...] = ()
+        """Numbers where nothing is recorded; read when an engine is made."""
         self.services = self.engine("e1")
 
     def engine(self, name: str) -> SessionServices:
         """Another engine over the same journal."""
-        media = MediaPaths(Path("/prompts"), Path("/library"))
-        recorder = Recorder(Path("/rec"), self.ids, self.announced.append, lambda version: self.snapshot)
+        media = MediaPaths(Path("/prompts"), self.library)
+        unrecorded = taken_by(self.unrecorded, "CZ")
+        recorder = Recorder(Path("/rec"), self.ids, self.announced.append, lambda version: self.snapshot, unrecorded)
+        limits = ChannelLimits(self.counts, lambda: self.newer or self.snapshot)
+        conversations = Conversations(
+            control=lambda switch: self.control,
+            clock=self.clock,
+            ids=self.ids,
+            recorder=recorder,
+            settings=DialSettings("agents.test", "cw_resume:XML:public", "+420221111000"),
+            limits=limits,
+        )
+        store = MemoryStore(self.acd)
+        reports = Reports(store)
         tools = Toolbox(
             journal=self.journal,
             clock=self.clock,
@@ -180,17 +283,35 @@ class Bench:
             flows=self,
             media=media,
             routing=lambda version: self.snapshot,
+            newest=lambda: self.newer or self.snapshot,
             calendars=Calendars(),
             recorder=recorder,
             http=HttpRequests(self.web, media),
-            conversations=Conversations(
-                control=lambda switch: self.control,
-                clock=self.clock,
-                ids=self.ids,
-                media=media,
+            contacts=Contacts(self.contacts),
+            queue_figures=QueueReader(MemoryStore(self.acd)),
+            limits=limits,
+            conversations=conversations,
+            connections=Connections(
+                conversations,
+                media,
+                lambda version: self.snapshot,
+                lambda: self.newer or self.snapshot,
+                QueueDesk(store, reports),
+            ),
+            queueing=Queueing(
+                engine=name,
+                store=store,
+                inbox=Inbox(store, name, gevent.sleep),
+                reports=reports,
+                conversations=conversations,
                 recorder=recorder,
+                media=media,
+                flows=self,
                 routing=lambda version: self.snapshot,
-                settings=DialSettings("agents.test", "cw_resume:XML:public", "+420221111000"),
+                newest=lambda: self.newer or self.snapshot,
+                clock=self.own_clock,
+                last_agent=lambda number, since_ms: self.last_agents.get(number),
+                pool="main",
             ),
         )
         return SessionServices(
@@ -198,7 +319,7 @@ class Bench:
             tools=tools,
             register=Register() if name != "e1" else self.register,
             outbox=CallOutbox(self, self.journal.close),
-            admission=Admission(lambda: self.snapshot, self._refresh, self.clock, "CZ", "cs"),
+            admission=Admission(lambda: self.snapshot, self._refresh, self.clock, "CZ", "cs", limits),
         )
 
     def _refresh(self) -> None:
@@ -222,6 +343,7 @@ class Bench:
             {"fake": self.control},
             self.clock,
             services.tools.conversations,
+            (services.tools.queueing, services.tools.connections, services.tools.limits),
             "cw_again:XML:public",
         )
 

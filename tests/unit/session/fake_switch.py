@@ -68,6 +68,9 @@ class FakeChannel:
         self.script = list(self.script)
         self._ended: AsyncResult = AsyncResult()
         self._callbacks: list[Callable[[ChannelEnd | None], None]] = []
+        self._key_callbacks: list[Callable[[str], None]] = []
+        self.at_most_ms: list[int] = []
+        """What each `play` was limited to."""
         self.reached: dict[str, AsyncResult] = {}
 
     @property
@@ -100,6 +103,19 @@ class FakeChannel:
             return lambda: None
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def on_key(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        self._key_callbacks.append(callback)
+        return lambda: self._key_callbacks.remove(callback) if callback in self._key_callbacks else None
+
+    def caller_presses(self, keys: str) -> None:
+        """Tell `on_key`; what `play` and `collect` return is the script's business."""
+        for key in keys:
+            for callback in list(self._key_callbacks):
+                callback(key)
+
+    def forget_keys(self) -> None:
+        self._do("forget_keys")
 
     def _do(self, *what: Any) -> None:
         if self._ended.ready():
@@ -134,8 +150,9 @@ class FakeChannel:
         self._do("ring")
 
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
     ) -> Played | Interrupted | NotPlayed:
+        self.at_most_ms.append(at_most_ms)
         self._do("play", *sources)
         answer = self._next()
         assert isinstance(answer, Played | Interrupted | NotPlayed), answer
@@ -159,7 +176,7 @@ class FakeChannel:
     def set_variables(self, variables: Mapping[str, str]) -> None:
         self.variables.update(variables)
 
-    def start_recording(self, path: str) -> None:
+    def start_recording(self, path: str, *, masked: bool = False) -> None:
         self._do("start_recording", path)
 
     def stop_recording(self, path: str) -> None:
@@ -180,8 +197,8 @@ class FakeChannel:
         return self._ended.value
 
     def wait_end(self, timeout_s: float | None) -> ChannelEnd | None:
-        end = self._ended.get(timeout=timeout_s)
-        if end is None:
+        end: ChannelEnd | None = self._ended.wait(timeout_s)
+        if end is None and self._ended.ready():
             raise SwitchLost("broken")
         return end
 
@@ -221,6 +238,16 @@ class FakeControl:
     alive: set[str] = field(default_factory=set)
     in_conversation: set[str] = field(default_factory=set)
     fetched: list[tuple[str, str]] = field(default_factory=list)
+    phones: set[str] = field(default_factory=set)
+    """Users with a registered telephone; see `registers` and `unregisters`."""
+    answers: list[str | None] = field(default_factory=list)
+    """What the legs that are asked press, first in first out (None: nothing in time); none left: see `presses`."""
+    asked: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
+    """Leg, sources and keys of every `ask`."""
+    auto_answered: set[str] = field(default_factory=set)
+    """Legs whose telephone was to answer by itself."""
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each leg's telephone was told beside."""
     refuse_bridge: bool = False
     connected: bool = True
 
@@ -231,14 +258,19 @@ class FakeControl:
         self.announced = Event()
         """Set by a test when an announcement has been heard to its end."""
         self.end_callbacks: list[Callable[[ChannelEnd], None]] = []
+        self.registration_callbacks: list[Callable[[str, bool], None]] = []
+        self._asking: dict[str, AsyncResult] = {}
 
     def _up(self) -> None:
         if not self.connected:
             raise SwitchLost("no control connection")
 
-    def originate(self, target: DialTarget, *, leg: str, **options: Any) -> FakeOriginate:
+    def originate(self, target: DialTarget, *, leg: str, auto_answer: bool = False, **options: Any) -> FakeOriginate:
         self._up()
         originate = FakeOriginate(leg)
+        if auto_answer:
+            self.auto_answered.add(leg)
+        self.headers[leg] = dict(options.get("headers", {}))
         self.rung.append((target, originate))
         if self.outcomes:
             originate.outcome.set(self.outcomes.pop(0))
@@ -251,6 +283,50 @@ class FakeControl:
         self.announcing.set()
         self.announced.wait()
         return True
+
+    def ask(self, uuid: str, sources: Sequence[str], keys: str, timeout_ms: int, deadline_s: float = 60) -> str | None:
+        """The next of `answers`; where there is none, waits for `presses` or `leg_hangs_up`."""
+        self._up()
+        self.asked.append((uuid, tuple(sources), keys))
+        asking = self._asking[uuid] = AsyncResult()
+        self.announcing.set()
+        if self.answers:
+            asking.set(self.answers.pop(0))
+        try:
+            answer: str | None = asking.get()
+        finally:
+            self._asking.pop(uuid, None)
+        assert answer is None or answer in keys, f"{answer!r} is none of {keys!r}"
+        return answer
+
+    def presses(self, leg: str, key: str | None) -> None:
+        """The leg that is asked presses a key; None: lets the time go by."""
+        self._asking[leg].set(key)
+
+    def leg_hangs_up(self, leg: str, cause: str = "NORMAL_CLEARING") -> None:
+        """A leg ends: who asks it is told, and so is `on_channel_end`."""
+        end = ChannelEnd(leg, cause, True, {})
+        if leg in self._asking:
+            self._asking[leg].set_exception(ChannelGone(end))
+        for callback in list(self.end_callbacks):
+            callback(end)
+
+    def registered(self) -> frozenset[str]:
+        self._up()
+        return frozenset(self.phones)
+
+    def on_registration(self, callback: Callable[[str, bool], None]) -> None:
+        self.registration_callbacks.append(callback)
+
+    def registers(self, user: str) -> None:
+        self.phones.add(user)
+        for callback in list(self.registration_callbacks):
+            callback(user, True)
+
+    def unregisters(self, user: str) -> None:
+        self.phones.discard(user)
+        for callback in list(self.registration_callbacks):
+            callback(user, False)
 
     def bridge(self, a: str, b: str) -> None:
         self._up()

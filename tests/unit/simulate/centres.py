@@ -10,7 +10,7 @@ from callwright.simulate.floor import BEGINS_MS, Floor
 from callwright.simulate.scenario import Scenario, read
 from callwright.simulate.tally import Tally
 
-QUEUE = {
+QUEUE: dict[str, Any] = {
     "id": "q",
     "arrivals": [{"from_h": 0, "per_hour": 60}],
     "handling_s": {"kind": "exponential", "mean_s": 180},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -10,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from callwright.cli import cli
-from callwright.simulate.experiment import estimate
-from callwright.simulate.scenario import shipped
+from callwright.simulate.experiment import estimate, simulate
+from callwright.simulate.scenario import load, shipped
+from callwright.simulate.table import as_json, as_text
 from tests.unit.simulate.centres import document
 
 OVERLOAD = {"patience_s": {"kind": "exponential", "mean_s": 60}, "arrivals": [{"from_h": 0, "per_hour": 90}]}
@@ -43,6 +45,21 @@ def test_the_tables(file: Path) -> None:
     assert lines[-1].startswith("15 h simulated in ")
     assert lines[-1].endswith(" times as fast as life")
     assert "±" not in run(file, "--runs", 1)[1]
+
+
+def test_the_table_says_whether_chance_explains_the_difference(file: Path) -> None:
+    scenario = load(str(file))
+    result = simulate(scenario, runs=3, seed=1)
+    assert result.formula is not None
+    name, steady = result.formula
+    level = result.queues["all"]["service_level"]
+    assert level.half_width is not None
+    for off, said in ((0.9, "yes"), (-0.9, "yes"), (1.1, "no"), (-1.1, "no")):
+        expected = replace(steady, service_level=level.mean + off * level.half_width)
+        shown = replace(result, formula=(name, expected))
+        (line,) = (each for each in as_text(scenario, shown).splitlines() if each.startswith("level %"))
+        assert line.split()[-1] == said
+        assert json.loads(as_json(scenario, shown))["formula"]["within_chance"]["service_level"] is (said == "yes")
 
 
 def test_json(file: Path) -> None:
@@ -97,11 +114,14 @@ def test_what_is_refused(file: Path, tmp_path: Path) -> None:
     assert f"{wrong}: hours: must be greater than 0 (is 0)" in output
     assert f"{wrong}: agent: is not known here; is agents meant?" in output
     assert "no such file; shipped scenarios: " in run("nothing")[1]
-    assert "go together" in run(file, "--from-calls")[1]
-    assert "go together" in run(file, "--since", "2026-11-23T07:00:00Z")[1]
-    assert 'give one "recorded"' in run(file, "--from-calls", "--since", "2026-11-23T07:00:00Z")[1]
-    assert "is no moment" in run("contact-centre", "--from-calls", "--since", "yesterday")[1]
-    assert "has no zone" in run("contact-centre", "--from-calls", "--since", "2026-11-23T07:00:00")[1]
+    assert "name a SCENARIO" in run()[1]
+    assert "go with --from-calls" in run(file, "--since", "2026-11-23T07:00:00Z")[1]
+    assert "go with --from-calls" in run(file, "--save", tmp_path / "other.json")[1]
+    assert "--from-calls needs --since" in run("--from-calls")[1]
+    assert "leave SCENARIO out" in run(file, "--from-calls", "--since", "2026-11-23T07:00:00Z")[1]
+    assert "is no moment" in run("--from-calls", "--since", "yesterday")[1]
+    assert "has no zone" in run("--from-calls", "--since", "2026-11-23T07:00:00")[1]
+    assert "is still to come" in run("--from-calls", "--since", "9999-01-01T00:00:00Z")[1]
 
 
 @pytest.mark.parametrize(("values", "t"), [(2, 12.706), (3, 4.303), (5, 2.776), (10, 2.262), (31, 2.042)])

@@ -121,8 +121,8 @@ def probed(**queue: Any) -> tuple[Tally, Tally, Foretold]:
     tallies = [Tally(["q"], ["a"], 0, 72_000_000, BEGINS_MS) for _ in range(2)]
     foretold = Foretold(given, BEGINS_MS, 0)
     chances = Chances(1, 0)
-    Floor(given, chances, tallies[0]).run(callers(given, chances, {}, probes=False))
-    Floor(given, chances, tallies[1], foretold).run(callers(given, chances, {}, probes=True))
+    Floor(given, chances, tallies[0]).run(callers(given, chances, probes=False))
+    Floor(given, chances, tallies[1], foretold).run(callers(given, chances, probes=True))
     return tallies[0], tallies[1], foretold
 
 
@@ -136,13 +136,21 @@ def test_probes_change_nothing() -> None:
 
 def test_the_same_callers_whatever_the_agents_do() -> None:
     few, many = (scenario(agents=[{"count": count}]) for count in (1, 9))
-    assert list(callers(few, Chances(3, 1), {}, False)) == list(callers(many, Chances(3, 1), {}, False))
-    assert list(callers(few, Chances(3, 1), {}, False)) != list(callers(few, Chances(3, 2), {}, False))
+    assert list(callers(few, Chances(3, 1), False)) == list(callers(many, Chances(3, 1), False))
+    assert list(callers(few, Chances(3, 1), False)) != list(callers(few, Chances(3, 2), False))
+
+
+def test_callers_come_at_the_moments_that_are_given() -> None:
+    given = scenario().model_dump(mode="json", exclude={"queues": {0: {"arrivals"}}})
+    given["queues"][0] |= {"arrivals_s": [7.5, 3, 7.5], "patience_s": {"kind": "constant", "s": 9}}
+    found = list(callers(read(json.dumps(given)), Chances(1, 0), True))
+    assert [each.at_ms for each in found if not each.probe] == [3_000, 7_500, 7_500]
+    assert {each.patience_ms for each in found if not each.probe} == {9_000}
 
 
 def test_arrivals_follow_their_rates() -> None:
     rates = [{"from_h": 0, "per_hour": 1000}, {"from_h": 10, "per_hour": 0}, {"from_h": 20, "per_hour": 500}]
-    found = [each.at_ms / 3_600_000 for each in callers(scenario(hours=30, arrivals=rates), Chances(1, 0), {}, False)]
+    found = [each.at_ms / 3_600_000 for each in callers(scenario(hours=30, arrivals=rates), Chances(1, 0), False)]
     assert found == sorted(found)
     assert sum(at < 10 for at in found) == pytest.approx(10_000, abs=300)
     assert not [at for at in found if 10 <= at < 20]

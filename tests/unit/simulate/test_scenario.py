@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callwright.simulate.scenario import MOST_FAULTS, ScenarioInvalid, load, read, shipped
-from tests.unit.simulate.centres import document
+from tests.unit.simulate.centres import QUEUE, document
 
 
 def faults(found: Any) -> list[str]:
@@ -45,7 +45,7 @@ SHIFTS = [{"from_h": 0, "to_h": 1, "breaks": [{"at_h": 0.2, "minutes": 12, "stag
         ("queues[0].handling_s", {"kind": "exponential"}, "queues[0].handling_s.mean_s: is missing; add it"),
         ("queues[0].handling_s", {"kind": "normal", "mean_s": 3},
          "queues[0].handling_s: must be an object with a kind (constant, exponential, lognormal, uniform or values),"
-         " as in docs/simulation.md"),
+         ' as in docs/simulation.md (kind is "normal")'),
         ("agents[0].answer_s", 5,
          "agents[0].answer_s: must be an object with a kind (constant, exponential, lognormal, uniform or values),"
          " as in docs/simulation.md"),
@@ -58,6 +58,11 @@ SHIFTS = [{"from_h": 0, "to_h": 1, "breaks": [{"at_h": 0.2, "minutes": 12, "stag
          "queues[0] (q).arrivals[0].from_h: the first interval must begin at 0"),
         ("queues[0].arrivals", [{"from_h": 0, "per_hour": 3}, {"from_h": 0, "per_hour": 4}],
          "queues[0] (q).arrivals: each interval must begin later than the one before"),
+        ("queues[0].arrivals_s", [5],
+         "queues[0] (q): must have either arrivals or arrivals_s, to say when callers come"),
+        ("queues[0]", {**QUEUE, "arrivals": [], "arrivals_s": [3700, 5]}, None),
+        ("queues[0]", {key: QUEUE[key] for key in ("id", "handling_s", "patience_s")} | {"arrivals_s": [3700, 5]},
+         "queues[0] (q).arrivals_s: 3700 s is not within the scenario's 1 h"),
         ("queues[0].callers", [{"rings": [{"after_s": 5, "skills": {}}]}],
          "queues[0] (q).callers[0].rings: after_s must begin with 0 and grow"),
         ("queues[0].id", "p", "queues[0] (p): no agent serves it; add it to the queues of agents"),
@@ -88,6 +93,18 @@ def test_all_faults_at_once_but_not_without_end() -> None:
     found["agents"] = [{"id": f"a{number}"} for number in range(100)]
     assert len(faults(found)) == MOST_FAULTS + 1
     assert faults(found)[-1] == "s.json: and 82 more"
+
+
+def test_a_fault_of_form_does_not_hide_a_queue_that_is_not_there() -> None:
+    found = document(wrapup_s=5)
+    found["agents"] += [{"id": "late", "queues": {"sale": {}, "q": {}}}, {"id": 3, "queues": ["q"]}, "nobody"]
+    said = faults(found)
+    assert "s.json: queues[0].wrapup_s: is not known here; is wrap_up_s meant?" in said
+    assert [each for each in said if "there is no queue" in each] == [
+        "s.json: agents[1] (late).queues: there is no queue 'sale'; queues are: q"
+    ]
+    found["queues"].append({})
+    assert not [each for each in faults(found) if "there is no queue" in each], "the id that is missing may be it"
 
 
 @pytest.mark.parametrize(

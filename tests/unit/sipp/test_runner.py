@@ -182,7 +182,7 @@ def registrar() -> Iterator[Registrar]:
 
 @pytest.mark.usefixtures("sipp")
 def test_a_phone_registers_takes_calls_and_signs_off(registrar: Registrar) -> None:
-    with start_uas("uas_agent_busy", registrar=registrar.target, phone=PHONE) as phone:
+    with start_uas("uas_agent_busy", registrar=registrar.target, phones=[PHONE]) as phone:
         port = phone.port
         assert registrar.accepted == [(f"<sip:alice@{HERE}:{port}>", "600")]
     assert registrar.accepted[1:] == [(f"<sip:alice@{HERE}:{port}>", "0")]

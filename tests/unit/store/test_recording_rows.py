@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.domain.journal import Ended, Entry, Event, LegEvent, RecordingEvent
+from engine.domain.journal import Ended, Entry, Event, InstructionGiven, LegEvent, QueueEvent, RecordingEvent
 from engine.domain.recording import RecordingRow, RecordingState, may_become, rows_of, states_before
 from tests.integration.store.samples import T0, journal
 
@@ -65,6 +67,34 @@ def test_the_agent_is_the_one_who_spoke_while_it_ran() -> None:
         )
     )
     assert row.agent == "bob"
+
+
+@pytest.mark.req("R81")
+def test_the_queue_is_the_one_out_of_which_the_agent_took_the_caller() -> None:
+    second = [replace(event, recording="r2") for event in (STARTED, STOPPED)]
+    first_talk = (
+        (1_000, InstructionGiven(0, {"op": "enqueue", "queue": "support"})),
+        (1_010, QueueEvent("joined", "support", happened_ms=T0 + 1_005)),
+        (3_000, LegEvent("l1", "answered", "bob", "agent")),
+        (3_005, QueueEvent("accepted", "support", "1", ("bob",))),
+        (3_010, STARTED),
+        (3_020, LegEvent("l1", "bridged", "bob", "agent")),
+    )
+    (row,) = rows_of(with_events(*first_talk)[:-1])  # as it is announced
+    assert (row.agent, row.queue, row.queue_ms) == ("bob", "support", 2_000)
+    rows = rows_of(
+        with_events(
+            *first_talk,
+            (9_000, LegEvent("l1", "ended", "bob", "agent")),
+            (9_000, STOPPED),
+            (9_010, InstructionGiven(1, {"op": "connect"})),
+            (9_020, LegEvent("l2", "answered", "bob", "agent")),
+            (9_030, second[0]),
+            (9_040, LegEvent("l2", "bridged", "bob", "agent")),
+            (12_000, second[1]),
+        )
+    )
+    assert [(row.agent, row.queue, row.queue_ms) for row in rows] == [("bob", "support", 2_000), ("bob", "", None)]
 
 
 def test_a_journal_that_is_not_whole_says_nothing() -> None:

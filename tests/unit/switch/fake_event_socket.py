@@ -32,6 +32,8 @@ class FakeSwitch:
         self.messages: Callable[[Command], bytes] = lambda command: reply()
         self.jobs: Queue = Queue()
         self.lines: list[Peer] = []
+        self.open: set[Peer] = set()
+        """Connections that the engine has not closed."""
         self.logged_in: Queue = Queue()
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
         self._server.start()
@@ -43,6 +45,7 @@ class FakeSwitch:
     def _serve(self, sock: Any, _: Any) -> None:
         peer = Peer(sock)
         self.lines.append(peer)
+        self.open.add(peer)
         try:
             peer.send(self.greeting)
             while (command := peer.read(deadline_s=60)) is not None:
@@ -50,6 +53,8 @@ class FakeSwitch:
                 peer.send(self._answer(peer, command))
         except OSError:
             pass
+        finally:
+            self.open.discard(peer)
 
     def _answer(self, peer: Peer, command: Command) -> bytes:
         word, _, rest = command.line.partition(" ")

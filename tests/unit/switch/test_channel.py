@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import gevent
 import pytest
 
 from engine.switch.adapter import PIECE_MS, SwitchChannel
+from engine.switch.keys import MAX_KEYS_AHEAD
 from engine.switch.outbound import OutboundSession
 from engine.switch.port import (
     CommandRefused,
@@ -265,6 +267,57 @@ def test_stop_playing_ends_a_play_elsewhere(bench: Bench) -> None:
     assert bench.played == [A]
 
 
+def test_playing_ends_when_its_time_is_over(bench: Bench) -> None:
+    bench.endless.add(A)
+    began = time.monotonic()
+    assert bench.channel.play([A, B], at_most_ms=80) == Played()
+    assert 0.08 <= time.monotonic() - began < 0.5
+    assert bench.played == [A]
+    bench.endless.clear()
+    assert bench.channel.play([B], at_most_ms=200) == Played()
+    gevent.sleep(0.25)
+    assert len(bench.call.said("api uuid_break")) == bench.breaks == 1, "what has ended is not broken"
+
+
+def test_the_time_of_one_playing_does_not_end_the_next(bench: Bench) -> None:
+    assert bench.channel.play([A], at_most_ms=200) == Played()
+    bench.endless.add(B)
+    playing = gevent.spawn(bench.channel.play, [B], "5")
+    bench.call.wait_for("playback", 2)
+    gevent.sleep(0.25)
+    assert not bench.call.said("api uuid_break")
+    bench.press("5")
+    assert playing.get(timeout=5) == Interrupted("5")
+
+
+def test_keys_are_told_beside_what_is_done_with_them(bench: Bench) -> None:
+    told: list[str] = []
+    also: list[str] = []
+
+    def failing(key: str) -> None:
+        raise RuntimeError(key)
+
+    bench.channel.on_key(failing)
+    bench.channel.on_key(told.append)
+    take_back = bench.channel.on_key(also.append)
+    bench.call.send(*[key(digit) for digit in "1A?2"])
+    assert bench.channel.collect([A], **{**OPTIONS, "max_digits": 3}) == Digits("1A2")
+    assert told == also == ["1", "A", "2"]
+    take_back()
+    take_back()
+    bench.call.send(key("3"))
+    assert bench.channel.collect([], **{**OPTIONS, "max_digits": 1}) == Digits("3")
+    assert (told[-1], also[-1]) == ("3", "2")
+
+
+def test_keys_beyond_those_that_are_kept_are_told(bench: Bench) -> None:
+    told: list[str] = []
+    bench.channel.on_key(told.append)
+    bench.call.send(*[key("1")] * (MAX_KEYS_AHEAD + 5))
+    bench.sync()
+    assert len(told) == MAX_KEYS_AHEAD + 5
+
+
 def test_an_endless_tone_is_played_in_pieces(bench: Bench) -> None:
     """What plays when an engine dies must end by itself, or the switch never gives the call to another."""
     tone = "tone_stream://%(1000,4000,425);loops=-1"
@@ -301,10 +354,14 @@ def test_recording(bench: Bench) -> None:
     bench.channel.start_recording("/srv/r/a.flac")
     assert bench.call.said("api uuid_answer"), "media must be there before the recording begins"
     lines = [command.line for command in bench.call.commands]
-    assert lines[-2:] == [
-        f"api uuid_setvar_multi {UUID} RECORD_STEREO=true",
-        f"api uuid_record {UUID} start /srv/r/a.flac",
+    assert f"api uuid_setvar_multi {UUID} RECORD_STEREO=true" in lines
+    # In the channel's own thread; whether it runs is asked for then.
+    (started,) = [
+        command for command in bench.call.commands if command.headers.get("execute-app-name") == "record_session"
     ]
+    assert bench.call.commands.index(started) < lines.index(f"api uuid_record {UUID} unmask /srv/r/a.flac")
+    bench.channel.start_recording("/srv/r/a.flac", masked=True)
+    assert bench.call.commands[-1].line == f"api uuid_record {UUID} mask /srv/r/a.flac"
     bench.channel.mask_recording("/srv/r/a.flac")
     bench.channel.unmask_recording("/srv/r/a.flac")
     with pytest.raises(CommandRefused):

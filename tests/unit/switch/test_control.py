@@ -51,12 +51,16 @@ def until(true: Callable[[], bool]) -> None:
             gevent.sleep(0.002)
 
 
-def test_subscribes_to_managed_channels_and_own_jobs_only(switch: FakeSwitch, control: SwitchControl) -> None:
+def test_subscribes_to_managed_channels_own_jobs_and_registrations_only(
+    switch: FakeSwitch, control: SwitchControl
+) -> None:
     said = [command.line for command in switch.commands]
     assert said[0] == "auth secret"
     assert said[1] == "filter variable_cw_managed true"
     assert said[2].startswith("filter Job-UUID /^cw-")
-    assert said[3] == "event plain BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE"
+    assert said[3] == "filter Event-Subclass /^sofia::(register|unregister|expire)$/"
+    events = "BACKGROUND_JOB CHANNEL_HANGUP_COMPLETE CUSTOM sofia::register sofia::unregister sofia::expire"
+    assert said[4] == f"event plain {events}"
 
 
 def test_originate(switch: FakeSwitch, control: SwitchControl) -> None:
@@ -74,6 +78,20 @@ def test_originate(switch: FakeSwitch, control: SwitchControl) -> None:
     late: list[Originated] = []
     ringing.on_done(late.append)
     assert late == [Originated("answered")]
+
+
+def test_a_telephone_is_asked_to_answer_by_itself(switch: FakeSwitch, control: SwitchControl) -> None:
+    ring(control, auto_answer=True)
+    assert ",sip_auto_answer=true,sip_h_Answer-Mode=Auto}" in switch.finish("+OK x")
+    ring(control)
+    assert "sip_" not in switch.finish("+OK x")
+
+
+@pytest.mark.req("R9")
+def test_a_telephone_is_told_more_in_headers(switch: FakeSwitch, control: SwitchControl) -> None:
+    ring(control, headers={"X-Callwright-Queue": "sales", "X-Callwright-Attribute-campaign": "a, {b}"})
+    told = "sip_h_X-Callwright-Queue=sales,sip_h_X-Callwright-Attribute-campaign=a%2C%20%7Bb%7D"
+    assert f",{told}}}sofia/internal/" in switch.finish("+OK x")
 
 
 @pytest.mark.parametrize(
@@ -307,11 +325,11 @@ def test_playing_to_a_leg(switch: FakeSwitch, control: SwitchControl) -> None:
 
     switch.messages = messages
     assert control.play_to(UUID, ["/srv/a.wav", "/srv/b.wav"]) is True
-    said = [command.line for command in switch.commands[4:]]
+    said = [command.line for command in switch.commands[5:]]
     assert said[:3] == [
         "auth secret",
         f"filter Unique-ID {UUID}",
-        "event plain CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE",
+        "event plain CHANNEL_EXECUTE_COMPLETE CHANNEL_HANGUP_COMPLETE DTMF",
     ]
     assert [command.arg for command in switch.commands if command.line == f"sendmsg {UUID}"] == [
         "/srv/a.wav",
@@ -325,7 +343,7 @@ def test_playing_to_a_leg(switch: FakeSwitch, control: SwitchControl) -> None:
     switch.messages = lambda command: reply()
     with pytest.raises(DeadlinePassed):
         control.play_to(UUID, ["/srv/a.wav"], deadline_s=0.05)
-    until(lambda: switch.lines[-1].ended(0.01) or True)
+    until(lambda: bool(switch.said("api uuid_break")))
 
 
 def test_playing_to_a_leg_when_the_switch_goes(switch: FakeSwitch, control: SwitchControl) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import example, given, settings
@@ -264,6 +265,27 @@ def test_keys_to_send() -> None:
     for text, key_ms in (("", 100), ("1" * 65, 100), ("1@2", 100), ("x", 100), ("1", 49), ("1", 1001)):
         with pytest.raises(UnsafeArgument):
             quoting.sent_keys(text, key_ms)
+
+
+@given(st.text(max_size=300))
+@example("Léto, 5 (x)\r\nEvil: 1 ${x} {a=1} 'b' \ud800")
+@settings(deadline=None)
+def test_a_header_s_value_is_harmless_and_says_the_same(text: str) -> None:
+    value = quoting.header_value(text)
+    assert re.fullmatch(r"[A-Za-z0-9%._~+:@/-]{0,120}", value)
+    assert quoting.visible(text).startswith(unquote(value, errors="strict"))
+    assert f"a={value}" in quoting.leg_variables({"a": value})
+
+
+def test_a_header_s_value_is_cut_between_two_letters() -> None:
+    assert quoting.header_value("a" * 119 + "é") == "a" * 119
+    assert quoting.header_value("Léto, 5 (x)") == "L%C3%A9to%2C%205%20%28x%29"
+
+
+@pytest.mark.parametrize("name", ["Call-Info", "X-", "X-a b", "X-a:b", "X-a\nb", "X-" + "a" * 61])
+def test_only_headers_of_our_own(name: str) -> None:
+    with pytest.raises(UnsafeArgument, match="not a name of an own SIP header"):
+        quoting.header_name(name)
 
 
 def test_names_to_display() -> None:

@@ -94,8 +94,7 @@ def test_a_key_a_prompt_a_missing_prompt_and_an_unknown_application() -> None:
         assert isinstance(session, OutboundSession)
         channel.answer()
         assert session.play_and_get_digits(1, 1, 3, 3000, variable="choice") == "1"
-        assert channel._keys == "1"
-        channel._keys = ""
+        assert channel._keys.take() == "1"
         assert channel.play(["/srv/prompts/prompt.wav"]) == Played()
         assert channel.play(["/nonexistent.wav"]) == NotPlayed("/nonexistent.wav: FILE NOT FOUND")
         with pytest.raises(ChannelGone) as gone:
