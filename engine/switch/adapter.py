@@ -161,17 +161,23 @@ class SwitchChannel:
     # Playing
 
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
     ) -> Played | Interrupted | NotPlayed:
         checked = [quoting.media(source) for source in sources]
         quoting.keys(stop_keys)
         self.stop_playing()
-        limit = gevent.spawn_later(at_most_ms / 1000, self._stop_at_limit, self._stops) if at_most_ms > 0 else None
-        try:
-            return self._play_all(checked, stop_keys, time.monotonic() + deadline_s)
-        finally:
-            if limit is not None:
-                limit.kill(block=False)
+        until = time.monotonic() + deadline_s
+        stops = self._stops
+        for source in checked:
+            failed = self._play_one(source, stop_keys, until, stops)
+            key = self._keys.among(stop_keys)
+            if key:
+                return Interrupted(self._keys.take(key))
+            if failed is not None:
+                return failed
+            if self._stops != stops:
+                break
+        return Played()
 
     def start_playing(self, sources: Sequence[str]) -> None:
         checked = [quoting.media(source) for source in sources]
@@ -253,25 +259,6 @@ class SwitchChannel:
             raise CommandRefused(command, quoting.visible(reply.reply))
 
     # How it plays
-
-    def _play_all(self, sources: list[str], stop_keys: str, until: float) -> Played | Interrupted | NotPlayed:
-        stops = self._stops
-        for source in sources:
-            failed = self._play_one(source, stop_keys, until, stops)
-            key = self._keys.among(stop_keys)
-            if key:
-                return Interrupted(self._keys.take(key))
-            if failed is not None:
-                return failed
-            if self._stops != stops:
-                break
-        return Played()
-
-    def _stop_at_limit(self, stops: int) -> None:
-        """The time of a `play` is over, unless it has been stopped already."""
-        if self._stops == stops:
-            with contextlib.suppress(SwitchError):
-                self.stop_playing()
 
     def _play_one(self, source: str, stop_keys: str, until: float, stops: int) -> NotPlayed | None:
         """Play one source until its end, a key, `stop_playing` or the deadline. Returns why it could not be played."""

@@ -143,10 +143,9 @@ class Channel(Protocol):
         event loop, so the callback must not wait. Returns a function that takes the callback back."""
 
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
     ) -> Played | Interrupted | NotPlayed:
-        """Play the sources in order; a key of `stop_keys` (`0-9*#`) stops it, and so does the end of `at_most_ms`
-        (0: no such end), which counts as played."""
+        """Play the sources in order; a key of `stop_keys` (`0-9*#`) stops it."""
 
     def collect(
         self,

@@ -87,11 +87,6 @@ class Reports:
         """Whether something about this member is not told yet."""
         return _about(member) in self._waiting
 
-    @property
-    def pending(self) -> int:
-        """How many are not told yet."""
-        return sum(len(each) for each in self._waiting.values())
-
     def _report(self, about: str, report: _Report) -> None:
         self._waiting.setdefault(about, deque()).append(report)
         try:

@@ -3,7 +3,6 @@ answer by themselves."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from gevent.queue import Queue
 
 from engine.switch.control import SwitchControl
 from engine.switch.frames import Frame
-from engine.switch.port import ChannelGone, Interrupted, Originated, Played, TimedOut
+from engine.switch.port import ChannelGone, Interrupted, Originated, Played
 from labswitch.phone import Behaviour, Phone, PhoneCall, RegistrationFailed
 from tests.contract.switch.conftest import WITHIN_S, Ground, at_once, off
 from tests.contract.switch.test_adapter import new_id
@@ -235,33 +234,3 @@ def test_keys_are_told_whatever_runs(ground: Ground) -> None:
     off(caller.press, "7")
     assert first.get(timeout=SOON_S) == "7", "and where nothing runs"
     assert second.empty()
-
-
-def test_playing_for_a_time(ground: Ground) -> None:
-    _, channel = ground.call()
-    channel.answer()
-    channel.play([ground.short])  # the first one waits for the media
-    late_ms = []
-    for at_most_ms in (20, 60, 150, 300, 700):
-        began = time.monotonic()
-        assert channel.play([ground.long, ground.long], at_most_ms=at_most_ms) == Played()
-        late_ms.append((time.monotonic() - began) * 1000 - at_most_ms)
-        began = time.monotonic()
-        assert channel.play([ground.short]) == Played()
-        assert time.monotonic() - began > 0.3, "the break did not reach the next one"
-    assert min(late_ms) >= 0
-    assert statistics.median(late_ms) < 100, "single ones may be held up by whatever else the machine does"
-    assert channel.play([ground.short], at_most_ms=5000) == Played()
-
-
-def test_a_time_that_is_over_just_at_the_end(ground: Ground) -> None:
-    """The break and the end of what plays meet: what is played next is heard whole."""
-    _, channel = ground.call()
-    channel.answer()
-    channel.play([ground.short])
-    for at_most_ms in range(290, 374, 12):
-        assert channel.play([ground.short], at_most_ms=at_most_ms) == Played()
-        began = time.monotonic()
-        assert channel.play([ground.short]) == Played()
-        assert time.monotonic() - began > 0.29, at_most_ms
-    assert channel.collect([], max_digits=1, timeout_ms=50, interdigit_timeout_ms=50) == TimedOut()

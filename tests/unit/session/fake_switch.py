@@ -69,8 +69,6 @@ class FakeChannel:
         self._ended: AsyncResult = AsyncResult()
         self._callbacks: list[Callable[[ChannelEnd | None], None]] = []
         self._key_callbacks: list[Callable[[str], None]] = []
-        self.at_most_ms: list[int] = []
-        """What each `play` was limited to."""
         self.reached: dict[str, AsyncResult] = {}
 
     @property
@@ -150,9 +148,8 @@ class FakeChannel:
         self._do("ring")
 
     def play(
-        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600, *, at_most_ms: int = 0
+        self, sources: Sequence[str], stop_keys: str = "", deadline_s: float = 600
     ) -> Played | Interrupted | NotPlayed:
-        self.at_most_ms.append(at_most_ms)
         self._do("play", *sources)
         answer = self._next()
         assert isinstance(answer, Played | Interrupted | NotPlayed), answer

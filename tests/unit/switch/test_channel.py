@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import gevent
@@ -265,29 +264,6 @@ def test_stop_playing_ends_a_play_elsewhere(bench: Bench) -> None:
     bench.channel.stop_playing()
     assert playing.get(timeout=5) == Played()
     assert bench.played == [A]
-
-
-def test_playing_ends_when_its_time_is_over(bench: Bench) -> None:
-    bench.endless.add(A)
-    began = time.monotonic()
-    assert bench.channel.play([A, B], at_most_ms=80) == Played()
-    assert 0.08 <= time.monotonic() - began < 0.5
-    assert bench.played == [A]
-    bench.endless.clear()
-    assert bench.channel.play([B], at_most_ms=200) == Played()
-    gevent.sleep(0.25)
-    assert len(bench.call.said("api uuid_break")) == bench.breaks == 1, "what has ended is not broken"
-
-
-def test_the_time_of_one_playing_does_not_end_the_next(bench: Bench) -> None:
-    assert bench.channel.play([A], at_most_ms=200) == Played()
-    bench.endless.add(B)
-    playing = gevent.spawn(bench.channel.play, [B], "5")
-    bench.call.wait_for("playback", 2)
-    gevent.sleep(0.25)
-    assert not bench.call.said("api uuid_break")
-    bench.press("5")
-    assert playing.get(timeout=5) == Interrupted("5")
 
 
 def test_keys_are_told_beside_what_is_done_with_them(bench: Bench) -> None:
